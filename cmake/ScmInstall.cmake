@@ -1,0 +1,34 @@
+# Installs headers, library and program, and tells CMake and pkg-config users how to find them.
+include(CMakePackageConfigHelpers)
+
+if(SCM_HEADER_ONLY_DEPENDENCIES)
+  message(STATUS "scm: nothing is installed from a build with header-only dependencies")
+  return()
+endif()
+
+get_target_property(scm_type scm TYPE)
+set(scm_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/scm)
+install(TARGETS scm EXPORT scmTargets)
+install(DIRECTORY include/scm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp")
+if(TARGET scm_program)
+  install(TARGETS scm_program)
+endif()
+
+install(EXPORT scmTargets NAMESPACE scm:: DESTINATION ${scm_cmake_dir})
+configure_package_config_file(cmake/scmConfig.cmake.in scmConfig.cmake INSTALL_DESTINATION ${scm_cmake_dir})
+# Before 1.0 a new minor version may break its users: 0.1 does not stand in for 0.2.
+write_basic_package_version_file(scmConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/scmConfig.cmake ${PROJECT_BINARY_DIR}/scmConfigVersion.cmake
+  DESTINATION ${scm_cmake_dir})
+
+# The .pc file finds its prefix from where it lies, so that an installed tree can be moved.
+set(scm_pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+cmake_path(RELATIVE_PATH CMAKE_INSTALL_PREFIX BASE_DIRECTORY ${CMAKE_INSTALL_PREFIX}/${scm_pc_dir}
+  OUTPUT_VARIABLE scm_pc_prefix)
+# A static libscm leaves its use of fmt to whoever links it, with or without `pkg-config --static`.
+set(scm_pc_requires "")
+if(scm_type STREQUAL "STATIC_LIBRARY")
+  set(scm_pc_requires fmt)
+endif()
+configure_file(cmake/scm.pc.in scm.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/scm.pc DESTINATION ${scm_pc_dir})

@@ -1,0 +1,53 @@
+/// Every bound on what a peer, the kernel or a caller can make the library do, each with its reason.
+#pragma once
+
+#include <scm/core/config.hpp>
+
+#include <chrono>
+#include <climits>
+#include <cstddef>
+
+namespace scm::inline v0_1::limits {
+
+/// SCM_MAX_FD: the kernel refuses a message with more descriptors, summed over its control messages (A1, A3).
+inline constexpr std::size_t descriptors_per_message = 253;
+
+/// Up to here nothing allocates. 32 covers every vhost-user message and nearly every private protocol.
+inline constexpr std::size_t inline_descriptors = 32;
+
+/// Longest security label that has room. SELinux and AppArmor labels in use are under 150 bytes; a longer one cuts
+/// the control data and is reported as a loss, never shortened in silence.
+inline constexpr std::size_t label_bytes = 256;
+
+/// Payload of the message that SO_TIMESTAMPING adds (struct scm_timestamping: three timespecs), which whoever had a
+/// socket before may have enabled.
+inline constexpr std::size_t software_timestamps_bytes = 48;
+
+/// Most bytes of control data that are looked at. The kernel refuses more with ENOBUFS (G0), and the progress proof
+/// of the walk needs a bound under which rounding up cannot wrap.
+inline constexpr std::size_t control_bytes = INT_MAX;
+
+/// UIO_MAXIOV: more buffers in one message are EMSGSIZE (B15).
+inline constexpr std::size_t buffers_per_message = 1024;
+
+/// Longest path or abstract name: all of sun_path, no terminator needed (D11).
+inline constexpr std::size_t address_bytes = 108;
+
+/// Most supplementary groups that are kept of a peer: NGROUPS_MAX of Linux is 65536, which a peer's administrator
+/// chooses, not the peer.
+inline constexpr std::size_t peer_groups = 65536;
+
+/// Longest path text of an open file that is kept: procfs builds it in one buffer of PATH_MAX bytes, and answers
+/// ENAMETOOLONG beyond.
+inline constexpr std::size_t link_bytes = 4096;
+
+/// What is read of /proc/PID/fdinfo/N. The lines that are used come first; what follows (a line for each file lock, for
+/// one) is as long as whoever holds the file likes.
+inline constexpr std::size_t fdinfo_bytes = 1024;
+
+/// Waits for which the kernel has no event (too many in flight; a full, unconnected datagram peer) sleep this long,
+/// doubling from the first to the second.
+inline constexpr std::chrono::milliseconds first_backoff{1};
+inline constexpr std::chrono::milliseconds last_backoff{50};
+
+}  // namespace scm::inline v0_1::limits

@@ -1,0 +1,134 @@
+/// One message out.
+#include "channel/send.hpp"
+
+#include "channel/wait.hpp"
+#include "core/os_error.hpp"
+#include "core/sys.hpp"
+
+#include <scm/channel/channel.hpp>
+#include <scm/channel/stream.hpp>
+#include <scm/core/control_buffer.hpp>
+
+#include <algorithm>
+
+namespace scm::inline v0_1 {
+namespace {
+
+std::unexpected<send_error> failed(std::error_code code) noexcept { return std::unexpected{send_error{code}}; }
+
+/// What the kernel would do silently, refused beforehand.
+std::optional<std::error_code> check(socket_type type, const const_buffers& data, std::size_t descriptors) noexcept {
+  if (descriptors > limits::descriptors_per_message) return errc::over_limit;
+  const bool bytes_needed =
+      (type == socket_type::stream && descriptors != 0) || (type == socket_type::seqpacket && descriptors == 0);
+  if (bytes_needed && data.size() == 0) return errc::empty_message;
+  return {};
+}
+
+}  // namespace
+
+result<std::size_t, send_error> detail::send_message(borrowed_fd fd, socket_type type, const address* to,
+                                                     const const_buffers& data,
+                                                     std::span<const borrowed_fd> descriptors,
+                                                     const send_options& options) noexcept {
+  if (const auto refused = check(type, data, descriptors.size())) return failed(*refused);
+
+  control_buffer control;
+  if (options.as) {
+    if (const auto added = control.append_credentials(*options.as); !added) return failed(added.error());
+  }
+  if (!descriptors.empty()) {
+    if (const auto added = control.append_rights(descriptors); !added) return failed(added.error());
+  }
+
+  // The kernel reads what these point to and writes none of it: the casts take away a const that C has no word for.
+  const auto buffers = data.span();
+  msghdr header{};
+  header.msg_iov = reinterpret_cast<iovec*>(const_cast<const_buffer*>(buffers.data()));
+  header.msg_iovlen = buffers.size();
+  if (to != nullptr) {
+    header.msg_name = const_cast<sockaddr_un*>(&to->native());
+    header.msg_namelen = to->native_size();
+  }
+  if (!control.empty()) {
+    header.msg_control = const_cast<std::byte*>(control.bytes().data());
+    header.msg_controllen = control.bytes().size();
+  }
+
+  waiter wait{options.until};
+  const int flags = MSG_NOSIGNAL | (wait.forever() ? 0 : MSG_DONTWAIT);
+  for (;;) {
+    const ssize_t sent = sys::sendmsg(fd.native_handle(), header, flags);
+    if (sent >= 0) [[likely]]
+      return static_cast<std::size_t>(sent);
+
+    const int number = errno;
+    std::error_code give_up = detail::os_error(number);
+    if (number == EINTR) give_up = wait.interrupted();
+    if (number == EAGAIN) give_up = wait.ready(fd, POLLOUT);
+    if (number == ETOOMANYREFS && !wait.forever() && !wait.never()) give_up = wait.back_off();
+    if (give_up) return failed(give_up);
+  }
+}
+
+[[gnu::flatten]] result<std::size_t, send_error> channel::send(const_buffers data, borrowed_fds descriptors,
+                                                               const send_options& options) noexcept {
+  return detail::send_message(fd(), type_, nullptr, data, descriptors.span(), options);
+}
+
+result<std::size_t, send_error> channel::send_owned(const_buffers data, owned_fd& descriptor,
+                                                    const send_options& options) noexcept {
+  const auto sent = send(data, descriptor.get(), options);
+  if (sent) descriptor.reset();
+  return sent;
+}
+
+result<std::size_t, send_error> channel::send_owned(const_buffers data, descriptor_list& descriptors,
+                                                    const send_options& options) noexcept {
+  const auto sent = send(data, descriptors, options);
+  if (sent) descriptors.clear();
+  return sent;
+}
+
+result<void, send_error> stream::send_all(const_buffers data, borrowed_fds descriptors,
+                                          const send_options& options) noexcept {
+  auto left = data.span();
+  std::span<const borrowed_fd> unsent = descriptors.span();
+  send_error progress{};
+  std::size_t within = 0;  // bytes of left.front() that are sent
+
+  const auto attempt = [&](std::span<const const_buffer> some) noexcept {
+    const auto sent = detail::send_message(fd(), type(), nullptr, const_buffers{some}, unsent, options);
+    if (sent) {
+      progress.bytes_sent += *sent;
+      progress.descriptors_sent = descriptors.size();  // they left with the first byte: never twice
+      unsent = {};
+      within += *sent;
+    }
+    return sent;
+  };
+
+  if (data.size() == 0 && !unsent.empty()) return std::unexpected{send_error{errc::empty_message}};
+  for (;;) {
+    while (!left.empty() && within >= left.front().size()) {
+      within -= left.front().size();
+      left = left.subspan(1);
+    }
+    if (left.empty()) return {};
+
+    result<std::size_t, send_error> sent = 0;
+    if (within == 0) {
+      sent = attempt(left.first(std::min(left.size(), limits::buffers_per_message)));
+    } else {
+      const const_buffer rest{static_cast<const std::byte*>(left.front().data()) + within,
+                              left.front().size() - within};
+      sent = attempt({&rest, 1});
+    }
+    if (!sent) {
+      progress.code = sent.error().code;
+      return std::unexpected{progress};
+    }
+  }
+}
+
+}  // namespace scm::inline v0_1

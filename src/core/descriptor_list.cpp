@@ -1,0 +1,56 @@
+#include <scm/core/descriptor_list.hpp>
+
+#include "core/os_error.hpp"
+#include "core/renew.hpp"
+#include "core/sys.hpp"
+
+namespace scm::inline v0_1 {
+
+descriptor_list::descriptor_list(descriptor_list&& other) noexcept : slots_{std::move(other.slots_)} {
+  detail::renew(other.slots_);  // and leaves nothing that both would close
+}
+
+descriptor_list& descriptor_list::operator=(descriptor_list&& other) noexcept {
+  if (this != &other) {
+    clear();
+    slots_ = std::move(other.slots_);
+    detail::renew(other.slots_);
+  }
+  return *this;
+}
+
+owned_fd descriptor_list::take(std::size_t slot) noexcept {
+  if (!(*this)[slot]) return {};
+  return owned_fd{std::exchange(slots_[slot], borrowed_fd{taken}).native_handle()};
+}
+
+std::error_code descriptor_list::refusal(std::size_t slot) const noexcept {
+  if (slot >= slots_.size()) return {};
+  const int number = slots_[slot].native_handle();
+  return number >= 0 || number == taken ? std::error_code{} : detail::os_error(-number);
+}
+
+void descriptor_list::clear() noexcept {
+  const int before = errno;  // as detail::close_descriptor keeps it
+  for (const borrowed_fd slot : slots_) {
+    if (slot) sys::close(slot.native_handle());
+  }
+  errno = before;
+  slots_.clear();
+}
+
+result<void> descriptor_list::grow(std::size_t slots) noexcept {
+  try {
+    slots_.reserve(slots);
+  } catch (...) {
+    return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
+  }
+  return {};
+}
+
+bool descriptor_list::spill(int slot_or_errno) noexcept {
+  if (slot_or_errno >= 0) detail::close_descriptor(slot_or_errno);
+  return false;
+}
+
+}  // namespace scm::inline v0_1

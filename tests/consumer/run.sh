@@ -1,0 +1,71 @@
+#!/bin/bash
+# Installs the library into a prefix of its own, moves that prefix, and uses it from there as a stranger would: through
+# find_package and through pkg-config. A request for another minor or major version must be refused.
+# usage: run.sh static|shared SOURCE-DIRECTORY BUILD-DIRECTORY WORK-DIRECTORY CMAKE COMPILER
+# static installs BUILD-DIRECTORY; shared builds the library once more, in WORK-DIRECTORY, and keeps that build.
+set -euo pipefail
+
+kind=$1 source=$2 build=$3 work=$4 cmake=$5 compiler=$6
+here=$(cd "$(dirname "$0")" && pwd)
+
+rm -rf "$work/first" "$work/prefix" "$work"/consumer*
+if [[ $kind == shared ]]; then
+  build=$work/scm
+  "$cmake" -S "$source" -B "$build" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=Debug \
+    -D BUILD_SHARED_LIBS=ON -D SCM_BUILD_PROGRAM=OFF -D SCM_BUILD_TESTS=OFF >/dev/null
+  "$cmake" --build "$build"
+fi
+"$cmake" --install "$build" --prefix "$work/first" >/dev/null
+mv "$work/first" "$work/prefix"
+pkgconfig=$(dirname "$(find "$work/prefix" -name scm.pc)")
+libraries=$(dirname "$pkgconfig")
+
+configure() {
+  "$cmake" -S "$here" -B "$work/consumer" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" \
+    -D CMAKE_PREFIX_PATH="$work/prefix" "$@"
+}
+
+echo '--- find_package(scm 0.1)'
+configure -D SCM_WANTED=0.1 >/dev/null
+"$cmake" --build "$work/consumer"
+"$work/consumer/consumer"
+
+for version in 0.2 1.0; do
+  echo "--- find_package(scm $version) is refused"
+  rm -rf "$work/consumer"
+  if output=$(configure -D SCM_WANTED=$version 2>&1); then
+    echo "scm 0.1 was taken for $version"
+    exit 1
+  fi
+  # CMake breaks its messages into lines wherever they become too long.
+  message=$(tr -s ' \n' ' ' <<<"$output")
+  if [[ $message != *"is compatible with requested version \"$version\""*"scmConfig.cmake, version: 0.1."* ]]; then
+    printf 'refused, but for another reason:\n%s\n' "$output"
+    exit 1
+  fi
+done
+
+echo '--- pkg-config'
+export PKG_CONFIG_PATH=$pkgconfig
+pkg-config --exists 'scm >= 0.1'
+for static in '' --static; do
+  # shellcheck disable=SC2046,SC2086  # a list of words is what pkg-config prints
+  "$compiler" -std=c++23 "$here/main.cpp" $(pkg-config $static --cflags --libs scm) -o "$work/consumer-pkg-config"
+  LD_LIBRARY_PATH=$libraries "$work/consumer-pkg-config"
+done
+
+if [[ -e $work/prefix/bin/scm ]]; then
+  echo '--- the program'
+  "$work/prefix/bin/scm" --help >/dev/null
+fi
+
+if [[ $kind == shared ]]; then
+  echo '--- the shared library defines its own names only'
+  library=$libraries/libscm.so
+  # Weak symbols are left aside: templates of the standard library, and the exception types that Boost has to share.
+  if foreign=$(nm -DC --defined-only "$library" | grep -E ' [ABDGRST] ' | grep -v 'scm::v0_'); then
+    printf '%s\n' "$foreign"
+    exit 1
+  fi
+  [[ $(readelf -d "$library") == *'Library soname: [libscm.so.0.1]'* ]]
+fi

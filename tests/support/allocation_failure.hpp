@@ -1,0 +1,21 @@
+// Makes allocations of a scope fail. Only in programs that link scm_allocation_count, which replaces operator new.
+#pragma once
+
+#include <cstddef>
+#include <limits>
+
+namespace scm::test {
+
+// Allocations that the calling thread may still make; operator new counts it down.
+inline thread_local std::size_t allocations_left = std::numeric_limits<std::size_t>::max();
+
+// While this lives, the calling thread's first `good` allocations succeed and all later ones fail.
+class allocation_failure {
+ public:
+  explicit allocation_failure(std::size_t good = 0) noexcept { allocations_left = good; }
+  allocation_failure(const allocation_failure&) = delete;
+  allocation_failure& operator=(const allocation_failure&) = delete;
+  ~allocation_failure() { allocations_left = std::numeric_limits<std::size_t>::max(); }
+};
+
+}  // namespace scm::test
