@@ -1,0 +1,217 @@
+#include "cli/describe_text.hpp"
+
+#include "cli/failure.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace scm::cli {
+namespace {
+
+using nlohmann::json;
+using names = std::vector<std::string_view>;
+
+constexpr auto columns = "{:<9} {:<16} {:<6} {:<16} {:>9} {:>9} {:<20} {}";
+
+std::string_view access_name(access_mode access) {
+  switch (access) {
+    case access_mode::read:
+      return "read";
+    case access_mode::write:
+      return "write";
+    case access_mode::read_write:
+      return "read_write";
+    case access_mode::none:
+      break;
+  }
+  return "none";
+}
+
+std::string_view access_letters(access_mode access) {
+  switch (access) {
+    case access_mode::read:
+      return "r";
+    case access_mode::write:
+      return "w";
+    case access_mode::read_write:
+      return "rw";
+    case access_mode::none:
+      break;
+  }
+  return "-";
+}
+
+names flag_names(const status_flags& flags) {
+  names out;
+  if (flags.append) out.push_back("append");
+  if (flags.nonblock) out.push_back("nonblock");
+  if (flags.direct) out.push_back("direct");
+  if (flags.sync) out.push_back("sync");
+  if (flags.dsync && !flags.sync) out.push_back("dsync");
+  if (flags.async) out.push_back("async");
+  if (flags.noatime) out.push_back("noatime");
+  return out;
+}
+
+std::vector<std::string> seal_names(seal_set seals) {
+  constexpr auto known = std::to_array<std::pair<seal, const char*>>({{seal::sealing, "seal"},
+                                                                      {seal::shrink, "shrink"},
+                                                                      {seal::grow, "grow"},
+                                                                      {seal::write, "write"},
+                                                                      {seal::future_write, "future_write"},
+                                                                      {seal::executable, "exec"}});
+  std::vector<std::string> out;
+  for (const auto& [one, name] : known) {
+    if (seals.contains(one)) out.emplace_back(name);
+    seals.bits &= ~static_cast<unsigned>(one);
+  }
+  if (!seals.empty()) out.push_back(fmt::format("{:#x}", seals.bits));
+  return out;
+}
+
+// The field's word for a number of <sys/socket.h>, or the number.
+std::string family_name(int family) {
+  switch (family) {
+    case AF_UNIX:
+      return "unix";
+    case AF_INET:
+      return "inet";
+    case AF_INET6:
+      return "inet6";
+    case AF_NETLINK:
+      return "netlink";
+    case AF_PACKET:
+      return "packet";
+    case AF_VSOCK:
+      return "vsock";
+    default:
+      return fmt::format("family-{}", family);
+  }
+}
+
+std::string type_name(int type) {
+  switch (type) {
+    case SOCK_STREAM:
+      return "stream";
+    case SOCK_DGRAM:
+      return "dgram";
+    case SOCK_SEQPACKET:
+      return "seqpacket";
+    case SOCK_RAW:
+      return "raw";
+    default:
+      return fmt::format("type-{}", type);
+  }
+}
+
+std::string socket_details(const socket_description& socket) {
+  std::string out = family_name(socket.family) + ' ' + type_name(socket.type);
+  if (socket.protocol != 0) out += fmt::format(" protocol {}", socket.protocol);
+  if (socket.listening) out += " listening";
+  const auto local = text_of(socket.local);
+  const auto peer = text_of(socket.peer);
+  if (!local.view().empty()) out += fmt::format(" {}", local.view());
+  if (!peer.view().empty()) out += fmt::format(" -> {}", peer.view());
+  return out;
+}
+
+std::string details(const description& what) {
+  std::vector<std::string> parts;
+  if (what.target) parts.push_back(fmt::format("to {}", name_of(*what.target)));
+  if (what.device) parts.push_back(fmt::format("{}:{}", what.device->major, what.device->minor));
+  if (what.socket) parts.push_back(socket_details(*what.socket));
+  if (what.counter) parts.push_back(fmt::format("count {}", *what.counter));
+  if (what.process) parts.push_back(*what.process < 0 ? "process gone" : fmt::format("process {}", *what.process));
+  // Both ends of a pipe have its inode: the number pairs them.
+  if (what.kind == descriptor_kind::pipe && what.path.empty()) {
+    parts.push_back(fmt::format("inode {}", what.identity.inode));
+  }
+  if (what.deleted) parts.push_back("deleted");
+  if (!what.path.empty()) parts.push_back(shown(what.path));
+  if (!what.name.empty() && what.name != name_of(what.kind)) parts.push_back(shown(what.name));
+  return fmt::format("{}", fmt::join(parts, " "));
+}
+
+std::string hex(std::string_view bytes) {
+  std::string out;
+  for (const char byte : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return out;
+}
+
+bool is_utf8(const std::string& bytes) {
+  try {
+    static_cast<void>(json(bytes).dump());
+    return true;
+  } catch (const json::type_error&) {
+    return false;
+  }
+}
+
+void put_name(json& record, const char* key, const std::string& bytes) {
+  if (bytes.empty()) return;
+  record[key] = bytes;
+  if (!is_utf8(bytes)) record[std::string{key} + "_hex"] = hex(bytes);
+}
+
+json end_record(const socket_name& name) {
+  const auto text = text_of(name);
+  return text.view().empty() ? json{} : json(text.view());
+}
+
+std::string number_text(const device_number& number) { return fmt::format("{}:{}", number.major, number.minor); }
+
+}  // namespace
+
+std::string description_title() {
+  return fmt::format(columns, "FD", "KIND", "ACCESS", "FLAGS", "SIZE", "OFFSET", "SEALS", "DETAILS");
+}
+
+std::string description_line(std::string_view label, const description& what) {
+  names flags = flag_names(what.flags);
+  if (what.close_on_exec) flags.push_back("cloexec");
+  const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string{"-"}; };
+  const auto list = [](const auto& words) {
+    return words.empty() ? std::string{"-"} : fmt::format("{}", fmt::join(words, ","));
+  };
+  const std::string seals = what.seals ? list(seal_names(*what.seals)) : "-";
+  std::string line = fmt::format(columns, label, name_of(what.kind), access_letters(what.access), list(flags),
+                                 number(what.size), number(what.offset), seals, details(what));
+  line.erase(line.find_last_not_of(' ') + 1);
+  return line;
+}
+
+json description_record(const description& what) {
+  json out;
+  out["kind"] = name_of(what.kind);
+  if (what.target) out["target"] = name_of(*what.target);
+  out["file_system"] = number_text(what.identity.device);
+  out["inode"] = what.identity.inode;
+  out["access"] = access_name(what.access);
+  out["flags"] = flag_names(what.flags);
+  out["close_on_exec"] = what.close_on_exec;
+  if (what.size) out["size"] = *what.size;
+  if (what.offset) out["offset"] = *what.offset;
+  if (what.seals) out["seals"] = seal_names(*what.seals);
+  if (what.device) out["device"] = number_text(*what.device);
+  if (what.socket) {
+    out["socket"] = {{"family", family_name(what.socket->family)}, {"type", type_name(what.socket->type)},
+                     {"protocol", what.socket->protocol},          {"listening", what.socket->listening},
+                     {"local", end_record(what.socket->local)},    {"peer", end_record(what.socket->peer)}};
+  }
+  if (what.counter) out["counter"] = *what.counter;
+  if (what.process) out["process"] = *what.process;
+  put_name(out, "path", what.path);
+  put_name(out, "name", what.name);
+  if (what.deleted) out["deleted"] = true;
+  return out;
+}
+
+std::string json_text(const json& record) { return record.dump(-1, ' ', true, json::error_handler_t::replace); }
+
+}  // namespace scm::cli

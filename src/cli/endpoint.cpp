@@ -1,0 +1,185 @@
+#include "cli/endpoint.hpp"
+
+#include "cli/interruption.hpp"
+#include "cli/standard_streams.hpp"
+
+#include <fmt/format.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <chrono>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+namespace scm::cli {
+namespace {
+
+/// Has the kernel say who each message is from; a kernel without pidfds goes without.
+outcome<> ask_for_senders(channel& from, const std::string& doing) {
+  if (const auto set = from.set(receive_item::credentials, true); !set) return failed(step::other, doing, set.error());
+  if (const auto set = from.set(receive_item::pidfd, true); !set && set.error() != errc::unsupported) {
+    return failed(step::other, doing, set.error());
+  }
+  return {};
+}
+
+template <class Any>
+channel* channel_in(Any& held) noexcept {
+  const auto base = [](auto& one) -> channel* {
+    if constexpr (std::is_same_v<std::remove_cvref_t<decltype(one)>, std::monostate>) {
+      return nullptr;
+    } else {
+      return &one;
+    }
+  };
+  return std::visit(base, held);
+}
+
+/// Whether --replace could help has to do with files alone, and only where it was not given.
+step binding(const place& at, const address& to) noexcept {
+  return at.replace || to.kind() != address::form::path ? step::replace : step::listen;
+}
+
+std::optional<socket_type> type_of(borrowed_fd socket) noexcept {
+  int type = 0;
+  socklen_t size = sizeof type;
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_TYPE, &type, &size) != 0) return {};
+  switch (type) {
+    case SOCK_STREAM:
+      return socket_type::stream;
+    case SOCK_DGRAM:
+      return socket_type::datagram;
+    case SOCK_SEQPACKET:
+      return socket_type::seqpacket;
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+endpoint::~endpoint() {
+  const interruptions_held held;
+  keep_when_interrupted();
+  listener_ = std::monostate{};
+  file_.remove();
+}
+
+outcome<> endpoint::open(const place& at, role as) {
+  spelled_ = at.spelled;
+  const auto* const to = std::get_if<address>(&at.where);
+  const borrowed_fd inherited = to != nullptr ? borrowed_fd{-1} : std::get<borrowed_fd>(at.where);
+  if (to == nullptr && !was_inherited(inherited.native_handle())) {
+    return failed(fmt::format("scm was not started with a descriptor {}", inherited.native_handle()));
+  }
+  inherited_ = to == nullptr;
+
+  const socket_type type = at.type.value_or(type_of(inherited).value_or(socket_type::seqpacket));
+  switch (type) {
+    case socket_type::stream:
+      return at.listen ? open_listening<stream>(at, to, inherited, as) : open_connected<stream>(at, to, inherited, as);
+    case socket_type::seqpacket:
+      return at.listen ? open_listening<seqpacket>(at, to, inherited, as)
+                       : open_connected<seqpacket>(at, to, inherited, as);
+    case socket_type::datagram:
+      break;
+  }
+  if (to != nullptr && as == role::receiver) return open_bound(at, *to);
+  return open_connected<datagram>(at, to, inherited, as);
+}
+
+template <class Channel>
+outcome<> endpoint::open_connected(const place& at, const address* to, borrowed_fd inherited, role as) {
+  if (to == nullptr) {
+    auto copy = duplicate(inherited);  // the number stays what it is for whoever knows it: a command's standard input
+    if (!copy) return failed(step::adopt, "use " + at.spelled, copy.error());
+    auto taken = Channel::adopt(std::move(*copy));
+    if (!taken) return failed(step::adopt, "use " + at.spelled, taken.error());
+    channel_ = std::move(*taken);
+    return {};
+  }
+  auto made = Channel::connect(*to);
+  if (!made) return failed(step::connect, "connect to " + at.spelled, made.error());
+  auto& stored = channel_.emplace<Channel>(std::move(*made));
+  return as == role::receiver ? ask_for_senders(stored, "receive from " + at.spelled) : outcome<>{};
+}
+
+template <class Channel>
+outcome<> endpoint::open_listening(const place& at, const address* to, borrowed_fd inherited, role as) {
+  if (to == nullptr) {
+    auto copy = duplicate(inherited);
+    if (!copy) return failed(step::adopt, "listen at " + at.spelled, copy.error());
+    auto taken = listener<Channel>::adopt(std::move(*copy));
+    if (!taken) return failed(step::adopt, "listen at " + at.spelled, taken.error());
+    listener_ = std::move(*taken);
+    return {};
+  }
+  listen_options options{.file = {.replace_stale = at.replace}};
+  if (as == role::receiver) options.channel.items = {receive_item::credentials, receive_item::pidfd};
+
+  const interruptions_held held;
+  auto made = listener<Channel>::bind(*to, options);
+  if (!made && made.error() == errc::unsupported) {
+    options.channel.items = {receive_item::credentials};
+    made = listener<Channel>::bind(*to, options);
+  }
+  if (!made) return failed(binding(at, *to), "listen at " + at.spelled, made.error());
+  listener_ = std::move(*made);
+  if (to->kind() == address::form::path) remove_when_interrupted(*to, at.replace);
+  return {};
+}
+
+outcome<> endpoint::open_bound(const place& at, const address& to) {
+  auto made = datagram::open();
+  if (!made) return failed(step::listen, "receive at " + at.spelled, made.error());
+  // Before binding: what comes earlier would say nothing of its sender (kernel fact E4).
+  if (auto asked = ask_for_senders(*made, "receive at " + at.spelled); !asked) return asked;
+
+  const interruptions_held held;
+  auto bound = socket_file::bind(made->fd(), to, {.replace_stale = at.replace});
+  if (!bound) return failed(binding(at, to), "receive at " + at.spelled, bound.error());
+  file_ = std::move(*bound);
+  channel_ = std::move(*made);
+  if (to.kind() == address::form::path) remove_when_interrupted(to, at.replace);
+  return {};
+}
+
+outcome<channel*> endpoint::next() {
+  const auto accept = [&](auto& from) -> std::error_code {
+    if constexpr (!std::is_same_v<std::remove_cvref_t<decltype(from)>, std::monostate>) {
+      auto accepted = from.accept();
+      if (!accepted) return accepted.error();
+      channel_ = std::move(*accepted);
+    }
+    return {};
+  };
+  if (const auto error = std::visit(accept, listener_)) {
+    return failed(step::accept, "accept a connection at " + spelled_, error);
+  }
+  return channel_in(channel_);
+}
+
+void endpoint::let_receiver_look() noexcept {
+  using namespace std::chrono_literals;
+  const auto end = channel_in(channel_);
+  if (inherited_ || end == nullptr) return;
+  const int socket = end->fd().native_handle();
+  const deadline until = in(200ms);
+  if (end->type() != socket_type::datagram) {
+    // The receiver sees that nothing follows, and hangs up when it is done.
+    pollfd hung_up{socket, POLLRDHUP, 0};
+    if (end->shutdown_send()) ::poll(&hung_up, 1, 200);
+    return;
+  }
+  int unread = 0;
+  while (::ioctl(socket, SIOCOUTQ, &unread) == 0 && unread != 0 && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(1ms);
+  }
+  std::this_thread::sleep_for(10ms);
+}
+
+}  // namespace scm::cli
