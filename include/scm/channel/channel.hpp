@@ -70,7 +70,7 @@ class SCM_API channel {
   /// queued (kernel fact B8), and MSG_PEEK installs them once for each peek (B12).
   [[nodiscard]] borrowed_fd fd() const noexcept { return fd_.get(); }
   [[nodiscard]] socket_type type() const noexcept { return type_; }
-  /// Gives the socket up, to hand it on; what its file system name was stays.
+  /// Gives the socket up, to hand it on. A file that was made for a datagram channel still goes with the channel.
   [[nodiscard]] owned_fd release() && noexcept { return std::move(fd_); }
 
   /// Sends one message and returns the bytes taken: all of them, but for a stream, where fewer can be taken (the
