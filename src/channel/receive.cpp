@@ -48,6 +48,16 @@ std::string_view message::label() const& noexcept {
 }
 
 namespace detail {
+namespace {
+
+bool is_shut_down(borrowed_fd socket) noexcept {
+  pollfd one{socket.native_handle(), POLLRDHUP, 0};
+  const timespec now{};
+  return sys::poll(&one, 1, &now) > 0 && (one.revents & POLLRDHUP) != 0;
+}
+
+}  // namespace
+
 /// One receive: takes room, asks the kernel, owns what came, and only then judges it.
 struct receiver {
   channel& from;
@@ -106,8 +116,12 @@ struct receiver {
   result<std::size_t> receive(msghdr& header, sockaddr_un& name) noexcept {
     const auto buffers = room.span();
     const int fd = from.fd_.native_handle();
+    const bool datagrams = from.type_ == socket_type::datagram;
     waiter wait{options.until};
-    const int flags = MSG_CMSG_CLOEXEC | (wait.forever() && !options.reserve ? 0 : MSG_DONTWAIT);
+    // Datagrams are never waited for in the kernel: where another holder of the description has shut it down for
+    // receiving, a wait would return nothing, again and again, and nothing looks like an empty datagram.
+    const int flags = MSG_CMSG_CLOEXEC | (wait.forever() && !options.reserve && !datagrams ? 0 : MSG_DONTWAIT);
+    bool shut_down = false;
     for (;;) {
       if (options.reserve) [[unlikely]] {  // looked at when there is a message, not before a wait for one
         if (const auto none = wait.before(borrowed_fd{fd}, POLLIN)) return std::unexpected{none};
@@ -118,33 +132,26 @@ struct receiver {
       header.msg_iovlen = buffers.size();
       header.msg_control = into.control_.data();
       header.msg_controllen = into.control_.size();
-      if (from.type_ == socket_type::datagram) {
+      if (datagrams) {
         header.msg_name = &name;
         header.msg_namelen = sizeof name;
       }
       const ssize_t size = sys::recvmsg(fd, header, flags);
-      if (size > 0) [[likely]]
+      if (size >= 0) [[likely]]
         return static_cast<std::size_t>(size);
-      if (size == 0) {
-        if (shut_down(header)) return std::unexpected{make_error_code(errc::end_of_file)};
-        return 0;
-      }
 
       const int number = errno;
+      if (number == EAGAIN && datagrams) {
+        // Nothing is queued, and nothing can follow; looked at once more, since the last message and the shutdown may
+        // have come in between.
+        if (shut_down) return std::unexpected{make_error_code(errc::end_of_file)};
+        if ((shut_down = is_shut_down(borrowed_fd{fd}))) continue;
+      }
       std::error_code give_up = os_error(number);
       if (number == EINTR) give_up = wait.interrupted();
       if (number == EAGAIN) give_up = wait.ready(borrowed_fd{fd}, POLLIN);
       if (give_up) return std::unexpected{give_up};
     }
-  }
-
-  /// Whether an empty datagram is none: where another holder of the description has shut it down for receiving, a
-  /// waiting receive returns at once, with nothing, again and again.
-  [[nodiscard]] bool shut_down(const msghdr& header) const noexcept {
-    if (from.type_ != socket_type::datagram || header.msg_controllen != 0 || header.msg_namelen != 0) return false;
-    pollfd one{from.fd_.native_handle(), POLLRDHUP, 0};
-    const timespec now{};
-    return sys::poll(&one, 1, &now) > 0 && (one.revents & POLLRDHUP) != 0;
   }
 
   void take_slot(int slot) noexcept {
@@ -164,8 +171,8 @@ struct receiver {
     std::optional<parse_error> fault;
     control_view walk{{into.control_.data(), into.control_.size()}};
     while (const auto item = walk.next()) {
-      if (item->level == SOL_SOCKET && item->type == SCM_RIGHTS)
-          [[likely]] {  // by far the most frequent: without a call
+      // By far the most frequent, and so without a call.
+      if (item->level == SOL_SOCKET && item->type == SCM_RIGHTS) {
         const rights_view slots = as_rights(*item);
         for (std::size_t i = 0; i != slots.size(); ++i) take_slot(slots[i]);
         continue;

@@ -1,6 +1,7 @@
 #include "cli/describe_text.hpp"
 
 #include "cli/failure.hpp"
+#include "cli/json_bytes.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -138,25 +139,9 @@ std::string details(const description& what) {
   return fmt::format("{}", fmt::join(parts, " "));
 }
 
-std::string hex(std::string_view bytes) {
-  std::string out;
-  for (const char byte : bytes) out += fmt::format("{:02x}", static_cast<unsigned char>(byte));
-  return out;
-}
-
-bool is_utf8(const std::string& bytes) {
-  try {
-    static_cast<void>(json(bytes).dump());
-    return true;
-  } catch (const json::type_error&) {
-    return false;
-  }
-}
-
 void put_name(json& record, const char* key, const std::string& bytes) {
   if (bytes.empty()) return;
-  record[key] = bytes;
-  if (!is_utf8(bytes)) record[std::string{key} + "_hex"] = hex(bytes);
+  put_bytes(record, key, bytes);
 }
 
 json end_record(const socket_name& name) {

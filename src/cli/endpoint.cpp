@@ -18,13 +18,14 @@
 namespace scm::cli {
 namespace {
 
-/// Has the kernel say who each message is from; a kernel without pidfds goes without.
-outcome<> ask_for_senders(channel& from, const std::string& doing) {
-  if (const auto set = from.set(receive_item::credentials, true); !set) return failed(step::other, doing, set.error());
-  if (const auto set = from.set(receive_item::pidfd, true); !set && set.error() != errc::unsupported) {
-    return failed(step::other, doing, set.error());
-  }
-  return {};
+/// Makes a socket on which, for a receiver, the kernel says who each message is from: from the first message on, since
+/// earlier ones would name nobody (kernel fact E4). A kernel without pidfds goes without them.
+template <class Make>
+auto make_for(role as, Make make) {
+  if (as == role::sender) return make(channel_options{});
+  auto made = make(channel_options{.items = {receive_item::credentials, receive_item::pidfd}});
+  if (!made && made.error() == errc::unsupported) made = make(channel_options{.items = {receive_item::credentials}});
+  return made;
 }
 
 template <class Any>
@@ -66,7 +67,7 @@ endpoint::~endpoint() {
   const interruptions_held held;
   keep_when_interrupted();
   listener_ = std::monostate{};
-  file_.remove();
+  channel_ = std::monostate{};  // and with it the file of a bound datagram socket
 }
 
 outcome<> endpoint::open(const place& at, role as) {
@@ -102,10 +103,16 @@ outcome<> endpoint::open_connected(const place& at, const address* to, borrowed_
     channel_ = std::move(*taken);
     return {};
   }
-  auto made = Channel::connect(*to);
+  auto made = make_for(as, [&](const channel_options& options) {
+    if constexpr (std::is_same_v<Channel, datagram>) {
+      return datagram::connect(*to, options);
+    } else {
+      return Channel::connect(*to, no_deadline, options);
+    }
+  });
   if (!made) return failed(step::connect, "connect to " + at.spelled, made.error());
-  auto& stored = channel_.emplace<Channel>(std::move(*made));
-  return as == role::receiver ? ask_for_senders(stored, "receive from " + at.spelled) : outcome<>{};
+  channel_ = std::move(*made);
+  return {};
 }
 
 template <class Channel>
@@ -118,15 +125,10 @@ outcome<> endpoint::open_listening(const place& at, const address* to, borrowed_
     listener_ = std::move(*taken);
     return {};
   }
-  listen_options options{.file = {.replace_stale = at.replace}};
-  if (as == role::receiver) options.channel.items = {receive_item::credentials, receive_item::pidfd};
-
   const interruptions_held held;
-  auto made = listener<Channel>::bind(*to, options);
-  if (!made && made.error() == errc::unsupported) {
-    options.channel.items = {receive_item::credentials};
-    made = listener<Channel>::bind(*to, options);
-  }
+  auto made = make_for(as, [&](const channel_options& options) {
+    return listener<Channel>::bind(*to, {.file = {.replace_stale = at.replace}, .channel = options});
+  });
   if (!made) return failed(binding(at, *to), "listen at " + at.spelled, made.error());
   listener_ = std::move(*made);
   if (to->kind() == address::form::path) remove_when_interrupted(*to, at.replace);
@@ -134,15 +136,11 @@ outcome<> endpoint::open_listening(const place& at, const address* to, borrowed_
 }
 
 outcome<> endpoint::open_bound(const place& at, const address& to) {
-  auto made = datagram::open();
-  if (!made) return failed(step::listen, "receive at " + at.spelled, made.error());
-  // Before binding: what comes earlier would say nothing of its sender (kernel fact E4).
-  if (auto asked = ask_for_senders(*made, "receive at " + at.spelled); !asked) return asked;
-
   const interruptions_held held;
-  auto bound = socket_file::bind(made->fd(), to, {.replace_stale = at.replace});
-  if (!bound) return failed(binding(at, to), "receive at " + at.spelled, bound.error());
-  file_ = std::move(*bound);
+  auto made = make_for(role::receiver, [&](const channel_options& options) {
+    return datagram::bind(to, {.replace_stale = at.replace}, options);
+  });
+  if (!made) return failed(binding(at, to), "receive at " + at.spelled, made.error());
   channel_ = std::move(*made);
   if (to.kind() == address::form::path) remove_when_interrupted(to, at.replace);
   return {};

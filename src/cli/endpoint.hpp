@@ -46,7 +46,6 @@ class endpoint {
   bool inherited_ = false;
   std::variant<std::monostate, stream, datagram, seqpacket> channel_;
   std::variant<std::monostate, listener<stream>, listener<seqpacket>> listener_;
-  socket_file file_;  // of a bound datagram socket
 };
 
 }  // namespace scm::cli

@@ -2,31 +2,14 @@
 
 #include "cli/bounds.hpp"
 #include "cli/describe_text.hpp"
+#include "cli/json_bytes.hpp"
 
 #include <fmt/format.h>
-
-#include <iterator>
 
 namespace scm::cli {
 namespace {
 
 using nlohmann::json;
-
-bool is_utf8(const json& text) {
-  try {
-    static_cast<void>(text.dump());
-    return true;
-  } catch (const json::type_error&) {
-    return false;
-  }
-}
-
-std::string hex(std::string_view bytes) {
-  std::string out;
-  out.reserve(2 * bytes.size());
-  for (const char byte : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(byte));
-  return out;
-}
 
 std::string counted(std::size_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
@@ -64,8 +47,7 @@ json received_record(const received& message) {
   json out;
   out["message"] = message.number;
   out["size"] = message.bytes.size();
-  out["payload"] = message.bytes;
-  if (!is_utf8(out["payload"])) out["payload_hex"] = hex(message.bytes);
+  put_bytes(out, "payload", std::string{message.bytes});
   out["sender"] = sender_record(message.from);
   if (message.address_of_sender) out["from"] = message.address_of_sender->text().view();
   out["descriptors"] = json::array();

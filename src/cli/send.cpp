@@ -28,6 +28,9 @@ constexpr auto help_footer = R"(
 All descriptors go in one message, the FILEs first and at most 253 of them. Its bytes are what --text or --data says,
 else the names of what is sent, one a line: the FILEs' last components, and fd:N for descriptors given with --fd.
 
+After sending, scm stays until the receiver has hung up, a fifth of a second at most, so that the receiver can look at
+what program it is.
+
 Exit status: 0 when the kernel has queued the message, which is not to say that anybody has read it; 1 when it was not
 sent; 2 for wrong usage.
 

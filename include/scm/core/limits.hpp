@@ -15,7 +15,7 @@ inline constexpr std::size_t descriptors_per_message = 253;
 /// Up to here nothing allocates. 32 covers every vhost-user message and nearly every private protocol.
 inline constexpr std::size_t inline_descriptors = 32;
 
-/// Longest security label that has room. SELinux and AppArmor labels in use are under 150 bytes; a longer one cuts
+/// Longest security label that has room: a few times what SELinux and AppArmor labels take. A longer one cuts
 /// the control data and is reported as a loss, never shortened in silence.
 inline constexpr std::size_t label_bytes = 256;
 
