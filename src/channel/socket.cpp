@@ -68,7 +68,9 @@ result<owned_fd> open_connected(socket_type type, const address& to, deadline un
       const auto now = steady_clock::now();
       // At least 1: 0 would mean for ever.
       const auto patience = until > now ? duration_cast<microseconds>(until - now) + microseconds{1} : microseconds{1};
-      if (!set_patience({patience.count() / 1'000'000, patience.count() % 1'000'000})) return os_failure();
+      const auto whole = duration_cast<seconds>(patience);
+      const timeval span{static_cast<time_t>(whole.count()), static_cast<suseconds_t>((patience - whole).count())};
+      if (!set_patience(span)) return os_failure();
     }
     const auto* const name = reinterpret_cast<const sockaddr*>(&to.native());
     if (sys::connect(socket->native_handle(), name, to.native_size()) == 0) break;

@@ -29,6 +29,7 @@ echo '--- find_package(scm 0.1)'
 configure -D SCM_WANTED=0.1 >/dev/null
 "$cmake" --build "$work/consumer"
 "$work/consumer/consumer"
+"$work/consumer/harness"
 
 for version in 0.2 1.0; do
   echo "--- find_package(scm $version) is refused"

@@ -8,6 +8,7 @@ declare -A row=(
   [core]=''
   [inspect]='core'
   [foreign]='core'
+  [fuzz]='core'
   [channel]='core inspect'
   [batch]='channel'
   [netlink]='batch'

@@ -4,6 +4,7 @@
 #include <scm/core/cmsg.hpp>
 #include <scm/core/result.hpp>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstddef>
@@ -49,8 +50,9 @@ namespace detail {
 /// An integer of the machine's byte order at `bytes[offset...]`, which must be inside; no alignment is needed.
 template <class Integer>
 [[nodiscard]] constexpr Integer load(std::span<const std::byte> bytes, std::size_t offset) noexcept {
+  const auto field = bytes.subspan(offset, sizeof(Integer));
   std::array<std::byte, sizeof(Integer)> raw{};
-  for (std::size_t i = 0; i != raw.size(); ++i) raw[i] = bytes[offset + i];
+  std::copy_n(field.data(), raw.size(), raw.data());
   return std::bit_cast<Integer>(raw);
 }
 }  // namespace detail
