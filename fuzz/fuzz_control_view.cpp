@@ -1,41 +1,80 @@
 // The walk over control data and its decoders against any bytes, at any address, in both layouts.
 //
-// Input: one byte (bits 0..3: the address modulo 16; bit 4: ILP32; bits 5..7: where a prefix ends), then control data.
+// Input: one byte (bits 0..3: the address modulo 16; bit 4: ILP32; bits 5..7: where a prefix ends,
+// in eighths, or 0 for the last byte but one), then control data.
+// The walk is compared with five others: the reference, the kernel's rule, glibc's (rule and macro) and musl's. Where
+// one differs it does so by a difference that has a name here; anything else is a finding.
 #include "check.hpp"
+#include "mutate.hpp"
 
 #include <scm/core/control_items.hpp>
 #include <scm/core/control_view.hpp>
+#include <scm/fuzz/walk_models.hpp>
 
 #include <sys/socket.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SCM_FUZZ_POISONS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SCM_FUZZ_POISONS 1
+#endif
+#endif
+#if SCM_FUZZ_POISONS
+#include <sanitizer/asan_interface.h>
+#endif
+
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <vector>
 
 namespace {
 
+namespace fuzz = scm::fuzz;
+using fuzz::walk_step;
 using scm::abi;
 using scm::control_message;
 using scm::parse_error;
 using bytes = std::span<const std::byte>;
 
-// A copy in a block that begins `shift` bytes before it and ends where it ends: a sanitizer sees a read of the next.
+// Room for a copy of the input at any alignment, ending where the room ends: a sanitizer sees a read of the next byte.
+// One block for all inputs, since under a sanitizer allocating one would be most of the time.
 class shifted_copy {
  public:
-  shifted_copy(bytes of, std::size_t shift)
-      : block_{new std::byte[shift + of.size()]}, view_{block_.get() + shift, of.size()} {
-    if (!of.empty()) std::memcpy(block_.get() + shift, of.data(), of.size());
+  shifted_copy(bytes of, std::size_t shift) {
+    static std::vector<std::byte> small(4096 + 32), large;
+    std::vector<std::byte>* room = &small;
+    if (of.size() + 32 > small.size()) {
+      large.assign(of.size() + 32, std::byte{});
+      room = &large;
+    }
+    // The last 32 bytes take up the shift; what the copy leaves of them is poisoned until it goes.
+    std::byte* const begin = room->data() + (-reinterpret_cast<std::uintptr_t>(room->data()) & 15) + shift;
+    if (!of.empty()) std::memcpy(begin, of.data(), of.size());
+    view_ = {begin, of.size()};
+    rest_ = {begin + of.size(), room->data() + room->size()};
+    poison(true);
   }
+  shifted_copy(const shifted_copy&) = delete;
+  ~shifted_copy() { poison(false); }
   bytes view() const noexcept { return view_; }
 
  private:
-  std::unique_ptr<std::byte[]> block_;
+  void poison([[maybe_unused]] bool on) noexcept {
+#if SCM_FUZZ_POISONS
+    if (on) {
+      __asan_poison_memory_region(rest_.data(), rest_.size());
+    } else {
+      __asan_unpoison_memory_region(rest_.data(), rest_.size());
+    }
+#endif
+  }
+
   bytes view_;
+  std::span<std::byte> rest_;
 };
 
 struct outcome {
@@ -56,65 +95,10 @@ const outcome& walk(bytes data, abi layout, outcome& seen) {
   return seen;
 }
 
-// The rule by which the kernel takes control data (net/core/scm.c), byte by byte and without the library's arithmetic.
-class model {
- public:
-  model(bytes data, abi layout) : data_{data}, wide_{layout == abi::lp64} {}
-
-  // Offsets of the headers that are handed out, and how it ends.
-  const outcome& run(outcome& expected) const {
-    expected.messages.clear();
-    expected.error.reset();
-    const std::size_t header = wide_ ? 16 : 12;
-    std::size_t at = 0;
-    while (at + header <= data_.size()) {
-      const std::uint64_t length = little(at, wide_ ? 8 : 4);
-      const std::size_t room = data_.size() - at;
-      if (length < header) {
-        expected.error = parse_error{parse_error::fault::length_below_header, at};
-        break;
-      }
-      if (length > room) {
-        expected.error = parse_error{parse_error::fault::length_past_end, at};
-        break;
-      }
-      const std::size_t field = at + (wide_ ? 8 : 4);
-      const auto whole = static_cast<std::size_t>(length);
-      expected.messages.push_back({static_cast<std::int32_t>(little(field, 4)),
-                                   static_cast<std::int32_t>(little(field + 4, 4)),
-                                   data_.subspan(at + header, whole - header), at, wide_ ? abi::lp64 : abi::ilp32});
-      at += whole;
-      while (at % (wide_ ? 8 : 4) != 0) ++at;
-    }
-    return expected;
-  }
-
- private:
-  std::uint64_t little(std::size_t at, int count) const {
-    std::uint64_t value = 0;
-    for (int i = count; i-- != 0;)
-      value = value << 8 | std::to_integer<std::uint64_t>(data_[at + static_cast<unsigned>(i)]);
-    return value;
-  }
-
-  bytes data_;
-  bool wide_;
-};
-static_assert(std::endian::native == std::endian::little, "the model reads little-endian");
-
 bool same_place(const control_message& a, const control_message& b) {
   return a.level == b.level && a.type == b.type && a.offset == b.offset && a.layout == b.layout &&
          a.payload.size() == b.payload.size();
 }
-bool same_bytes(bytes a, bytes b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size()) == 0);
-}
-bool same_messages(const outcome& a, const outcome& b) {
-  return a.error == b.error && std::ranges::equal(a.messages, b.messages, [](const auto& x, const auto& y) {
-           return same_place(x, y) && same_bytes(x.payload, y.payload);
-         });
-}
-
 void check_bounds(const outcome& seen, bytes data) {
   std::size_t free_from = 0;
   for (const control_message& message : seen.messages) {
@@ -172,42 +156,125 @@ void decode(const control_message& message) {
   if (message.level != SOL_SOCKET) FUZZ_CHECK(kind == scm::control_kind::unknown);
 }
 
-#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 36)
+// --- what others make of the same bytes ------------------------------------------------------------------------------
 
-// Where glibc's macros and the walk differ, by name. Both look at the same headers in the same order; CMSG_FIRSTHDR and
-// CMSG_NXTHDR hand a header out as soon as it is wholly inside, and judge its length only when asked for the one after.
-bool glibc_hands_out_a_header_before_its_length_is_judged(const outcome& ours, std::size_t headers) {
-  return ours.error.has_value() && headers == ours.messages.size() + 1;
+// Our walk in the models' terms: the header after the last message is the end, or the fault that stopped it.
+walk_step step_of(const outcome& ours, std::size_t i) {
+  if (i < ours.messages.size()) return {walk_step::kind::header, ours.messages[i].offset};
+  if (ours.error) return {walk_step::kind::fault, ours.error->offset};
+  return {walk_step::kind::end, 0};
 }
 
-void compare_with_glibc(const outcome& ours, bytes data) {
-  const shifted_copy aligned{data, 0};  // the macros need cmsghdr's alignment
-  msghdr message{};
-  message.msg_control = const_cast<std::byte*>(aligned.view().data());
-  message.msg_controllen = data.size();
+std::uint64_t little(bytes data, std::size_t at, std::size_t count) {
+  std::uint64_t value = 0;
+  std::memcpy(&value, data.subspan(at, count).data(), count);
+  return value;
+}
 
-  std::size_t headers = 0;
-  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
-    const auto offset = static_cast<std::size_t>(reinterpret_cast<std::byte*>(at) - aligned.view().data());
-    if (headers == ours.messages.size()) {
-      ++headers;
-      FUZZ_CHECK(glibc_hands_out_a_header_before_its_length_is_judged(ours, headers));
-      FUZZ_CHECK(offset == ours.error->offset);
-      continue;  // it must not find another one after that
-    }
-    FUZZ_CHECK(headers < ours.messages.size());
-    const control_message& mine = ours.messages[headers];
-    FUZZ_CHECK(offset == mine.offset && at->cmsg_level == mine.level && at->cmsg_type == mine.type);
-    FUZZ_CHECK(at->cmsg_len == CMSG_LEN(mine.payload.size()));
-    FUZZ_CHECK(CMSG_DATA(at) - reinterpret_cast<unsigned char*>(at) == CMSG_LEN(0));
-    ++headers;
+// No difference is known: it is the meaning.
+void compare_with_reference(const outcome& ours, bytes data, abi layout) {
+  fuzz::reference_walk reference{data, layout};
+  const std::size_t word = layout == abi::lp64 ? 8 : 4;
+  for (std::size_t i = 0;; ++i) {
+    const walk_step step = reference.next();
+    FUZZ_CHECK(step == step_of(ours, i));
+    if (step.what != walk_step::kind::header) return;
+    const control_message& mine = ours.messages[i];
+    FUZZ_CHECK(mine.layout == layout && mine.payload.size() + word + 8 == little(data, step.offset, word));
+    FUZZ_CHECK(static_cast<std::uint32_t>(mine.level) == little(data, step.offset + word, 4));
+    FUZZ_CHECK(static_cast<std::uint32_t>(mine.type) == little(data, step.offset + word + 4, 4));
   }
-  FUZZ_CHECK(headers == ours.messages.size() || glibc_hands_out_a_header_before_its_length_is_judged(ours, headers));
 }
 
+// The compat layer refuses what is left behind the last message when it is too little for a header.
+bool compat_refuses_a_rest(abi layout, const walk_step& kernel, const walk_step& mine, bytes data) {
+  return layout == abi::ilp32 && mine.what == walk_step::kind::end && kernel.what == walk_step::kind::fault &&
+         data.size() - kernel.offset < 12;
+}
+
+void compare_with_kernel(const outcome& ours, bytes data, abi layout) {
+  fuzz::kernel_walk kernel{data, layout};
+  for (std::size_t i = 0;; ++i) {
+    const walk_step step = kernel.next(), mine = step_of(ours, i);
+    FUZZ_CHECK(step == mine || compat_refuses_a_rest(layout, step, mine, data));
+    if (step.what != walk_step::kind::header) return;
+  }
+}
+
+// The macros hand a header out before its length is judged, and end where we name a fault.
+bool macro_hands_out_a_header_unjudged(const walk_step& theirs, const walk_step& mine) {
+  return mine.what == walk_step::kind::fault && theirs == walk_step{walk_step::kind::header, mine.offset};
+}
+
+void compare_with_glibc(const outcome& ours, bytes data, abi layout) {
+  fuzz::glibc_walk glibc{data, layout};
+  for (std::size_t i = 0;; ++i) {
+    const walk_step step = glibc.next(), mine = step_of(ours, i);
+    if (macro_hands_out_a_header_unjudged(step, mine)) {
+      FUZZ_CHECK(glibc.next().what == walk_step::kind::end);
+      return;
+    }
+    FUZZ_CHECK(step == mine);
+    if (step.what != walk_step::kind::header) return;
+  }
+}
+
+// musl reads the low half of a wide length.
+bool musl_reads_half_of_the_length(bytes data, std::size_t header, abi layout) {
+  return layout == abi::lp64 && little(data, header + 4, 4) != 0;
+}
+// musl rounds a narrow length near 2^32 to nothing.
+bool musl_rounds_to_nothing(bytes data, std::size_t header, abi layout) {
+  return layout == abi::ilp32 && little(data, header, 4) > 0xffffffff - 3;
+}
+// musl's comparison adds the header to a narrow length that is near 2^32.
+bool musl_sum_wraps(bytes data, std::size_t header, abi layout) {
+  return layout == abi::ilp32 && little(data, header, 4) > 0xffffffff - 3 - 12;
+}
+// musl ends before a header with nothing behind it.
+bool musl_wants_more_than_a_header(const walk_step& musl, std::size_t next, bytes data, abi layout) {
+  return musl.what == walk_step::kind::end && data.size() - next == (layout == abi::lp64 ? 16 : 12);
+}
+
+void compare_with_musl(const outcome& ours, bytes data, abi layout) {
+  fuzz::musl_walk musl{data, layout};
+  std::optional<std::size_t> before;  // the header that the step comes from
+  for (std::size_t i = 0;; ++i) {
+    const walk_step step = musl.next(), mine = step_of(ours, i);
+    if (step != mine) {
+      if (macro_hands_out_a_header_unjudged(step, mine)) {
+        // What comes next is decided by the length that we refuse.
+        const walk_step next = musl.next();
+        FUZZ_CHECK(next.what == walk_step::kind::end || musl_reads_half_of_the_length(data, mine.offset, layout) ||
+                   musl_rounds_to_nothing(data, mine.offset, layout) || musl_sum_wraps(data, mine.offset, layout));
+        return;
+      }
+      FUZZ_CHECK(before && mine.what != walk_step::kind::end &&
+                 musl_wants_more_than_a_header(step, mine.offset, data, layout));
+      return;
+    }
+    if (step.what != walk_step::kind::header) return;
+    before = step.offset;
+  }
+}
+
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 36)
+// The model is the macro.
+void compare_model_with_macro(bytes data) {
+  msghdr message{};
+  message.msg_control = const_cast<std::byte*>(data.data());
+  message.msg_controllen = data.size();
+  fuzz::glibc_walk model{data, abi::native};
+  cmsghdr* at = CMSG_FIRSTHDR(&message);
+  for (; at != nullptr; at = CMSG_NXTHDR(&message, at)) {
+    const auto offset = static_cast<std::size_t>(reinterpret_cast<std::byte*>(at) - data.data());
+    FUZZ_CHECK((model.next() == walk_step{walk_step::kind::header, offset}));
+    FUZZ_CHECK(CMSG_DATA(at) - reinterpret_cast<unsigned char*>(at) == CMSG_LEN(0));
+  }
+  FUZZ_CHECK(model.next().what == walk_step::kind::end);
+}
 #else
-// musl refuses a header that ends exactly at the end of the data, and glibc before 2.36 reads past it: no oracle there.
-void compare_with_glibc(const outcome&, bytes) {}
+void compare_model_with_macro(bytes) {}  // glibc before 2.36 reads past the end
 #endif
 
 }  // namespace
@@ -217,17 +284,24 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
   const unsigned choice = input[0];
   const bytes control = std::as_bytes(std::span{input, size}).subspan(1);
   const abi layout = (choice & 16) != 0 ? abi::ilp32 : abi::lp64;
+  const std::size_t shift = choice & 15;
 
-  const shifted_copy copy{control, choice & 15};
-  static outcome storage, other;
-  const outcome& seen = walk(copy.view(), layout, storage);
-  check_bounds(seen, copy.view());
-  FUZZ_CHECK(same_messages(seen, model{copy.view(), layout}.run(other)));
-  FUZZ_CHECK(same_messages(seen, walk(control, layout, other)));  // another address, another alignment
+  const shifted_copy copy{control, shift};
+  const bytes data = copy.view();
+  static outcome storage;
+  const outcome& seen = walk(data, layout, storage);
+  check_bounds(seen, data);
   for (const control_message& message : seen.messages) decode(message);
+  const std::size_t eighths = choice >> 5;
+  check_prefix(seen, data.first(eighths == 0 ? data.size() - (data.empty() ? 0 : 1) : data.size() * eighths / 8),
+               layout);
 
-  if (!control.empty()) check_prefix(seen, copy.view().first(control.size() - 1), layout);
-  check_prefix(seen, copy.view().first(control.size() * (choice >> 5) / 8), layout);
-  if (layout == abi::native) compare_with_glibc(seen, copy.view());
+  compare_with_reference(seen, data, layout);
+  compare_with_kernel(seen, data, layout);
+  compare_with_glibc(seen, data, layout);
+  compare_with_musl(seen, data, layout);
+  if (layout == abi::native && shift % alignof(cmsghdr) == 0) compare_model_with_macro(data);
   return 0;
 }
+
+SCM_FUZZ_MUTATES_CONTROL_DATA(1, (data[0] & 16) != 0 ? abi::ilp32 : abi::lp64)

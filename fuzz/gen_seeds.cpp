@@ -179,6 +179,138 @@ void write_buffer_seeds(const folder& into) {
   }
 }
 
+// --- kernel_send: control data in which small numbers stand for descriptors, processes and ids -----------------------
+
+void write_send_seeds(const folder& into) {
+  const auto rights = [](std::initializer_list<std::int32_t> slots) {
+    return control_bytes{}.message(SOL_SOCKET, SCM_RIGHTS, slots).pad();
+  };
+  const auto many = [](int count, int last) {
+    control_bytes all;
+    all.header(16 + 4 * static_cast<std::size_t>(count), SOL_SOCKET, SCM_RIGHTS);
+    for (int i = 1; i != count; ++i) all.integer(i % 6);
+    return all.integer(last).pad();
+  };
+  const auto join = [](const control_bytes& a, const control_bytes& b) { return control_bytes{a}.raw(b.view()); };
+  const auto claim = [](int pid, int uid, int gid) {
+    return control_bytes{}.message(SOL_SOCKET, SCM_CREDENTIALS, {pid, uid, gid}).pad();
+  };
+  const std::pair<const char*, control_bytes> controls[]{
+      {"nothing", control_bytes{}},
+      {"rights_1", rights({0})},
+      {"rights_all", rights({0, 1, 2, 3, 4, 5})},
+      {"rights_closed", rights({0, 6})},
+      {"rights_negative", rights({7})},
+      {"rights_int_max", rights({8})},
+      {"rights_io_uring", rights({0, 9})},
+      {"rights_none", rights({})},
+      {"rights_253", many(253, 0)},
+      {"rights_254", many(254, 0)},
+      {"rights_254_and_closed", many(254, 6)},
+      {"rights_200_54", join(many(200, 0), many(54, 0))},
+      {"rights_200_53", join(many(200, 0), many(53, 0))},
+      {"rights_odd", control_bytes{}.message(SOL_SOCKET, SCM_RIGHTS, std::as_bytes(std::span{"\0\0\0\0\1", 5})).pad()},
+      {"claim_own", claim(0, 1, 1)},
+      {"claim_root", claim(0, 0, 0)},
+      {"claim_nobody", claim(0, 2, 2)},
+      {"claim_no_id", claim(0, 3, 0)},
+      {"claim_another_id", claim(0, 4, 4)},
+      {"claim_init", claim(5, 0, 0)},
+      {"claim_no_process", claim(4, 0, 0)},
+      {"claim_process_0", claim(2, 0, 0)},
+      {"claim_twice", join(claim(5, 0, 0), claim(0, 1, 1))},
+      {"claim_short", control_bytes{}.message(SOL_SOCKET, SCM_CREDENTIALS, {0, 0}).pad()},
+      {"claim_and_rights", join(claim(0, 1, 1), rights({0, 1}))},
+      {"rights_and_claim_closed", join(rights({6}), claim(4, 0, 0))},
+      {"pidfd", control_bytes{}.message(SOL_SOCKET, 4, {0}).pad()},
+      {"label", control_bytes{}.message(SOL_SOCKET, 3, {0}).pad()},
+      {"type_0", control_bytes{}.message(SOL_SOCKET, 0, {0}).pad()},
+      {"other_level", control_bytes{}.message(2, SCM_RIGHTS, {6}).pad()},
+      {"other_level_then_rights", join(control_bytes{}.message(-1, 1, {6}).pad(), rights({0}))},
+      {"trailing", rights({0}).fill(3, 0xff)},
+      {"trailing_header", rights({0}).fill(16)},
+      {"unpadded", control_bytes{}.message(SOL_SOCKET, SCM_RIGHTS, {0})},
+      {"tiny", control_bytes{}.fill(11)},
+      {"good_then_malformed", join(rights({0}), control_bytes{}.header(15, SOL_SOCKET, SCM_RIGHTS).fill(4))},
+      {"closed_then_malformed", join(rights({6}), control_bytes{}.header(15, SOL_SOCKET, SCM_RIGHTS).fill(4))},
+      {"length_wraps", control_bytes{}.header(UINT64_MAX - 7, SOL_SOCKET, SCM_RIGHTS).fill(8)},
+      {"length_2_32", control_bytes{}.header((1ull << 32) + 20, SOL_SOCKET, SCM_RIGHTS).fill(8)},
+  };
+  unsigned count = 0;
+  for (const auto& [name, control] : controls) {
+    for (const unsigned unprivileged : {0u, 4u}) {
+      std::vector<std::byte> bytes{static_cast<std::byte>(count % 3 | unprivileged | (count % 8) << 3)};
+      bytes.insert(bytes.end(), control.view().begin(), control.view().end());
+      into.write((unprivileged != 0 ? "nobody_" : "own_") + std::string{name}, bytes);
+      ++count;
+    }
+  }
+}
+
+// --- receive: one scenario each --------------------------------------------------------------------------------------
+
+void write_numbers(const folder& into, const std::string& name, std::initializer_list<int> numbers) {
+  std::vector<std::byte> bytes;
+  for (const int value : numbers) bytes.push_back(static_cast<std::byte>(value & 255));
+  into.write(name, bytes);
+}
+
+void write_receive_seeds(const folder& into) {
+  constexpr int all = 255;
+  const char* const types[]{"stream", "datagram", "seqpacket"};
+  for (int type = 0; type != 3; ++type) {
+    const std::string name = types[type];
+    // type, how, items, descriptors, payload, room, control (2), max, free
+    write_numbers(into, name + "_raw", {type, 4, 0, 2, 8, 32, 0, 1, 0, all});
+    write_numbers(into, name + "_raw_room_for_one", {type, 0, 0, 2, 8, 32, 24, 0, 0, all});
+    write_numbers(into, name + "_raw_no_room", {type, 4, 0, 3, 8, 32, 0, 0, 0, all});
+    write_numbers(into, name + "_raw_odd_room", {type, 4, 0, 5, 8, 32, 37, 0, 0, all});
+    write_numbers(into, name + "_raw_everything", {type, 4, 15, 3, 8, 4, 0, 1, 0, all});
+    write_numbers(into, name + "_raw_everything_short", {type, 4, 15, 3, 8, 4, 60, 0, 0, all});
+    write_numbers(into, name + "_raw_full_table", {type, 4, 2, 3, 8, 32, 0, 1, 0, 0});
+    write_numbers(into, name + "_raw_two_slots", {type, 4, 2, 3, 8, 32, 0, 1, 0, 2});
+    write_numbers(into, name + "_peek", {type, 4 | 8 | 16 | 32, 3, 2, 8, 4, 0, 1, 0, all});
+    write_numbers(into, name + "_253", {type, 4, 0, 253, 8, 8, 0xa0, 4, 0, all});
+    write_numbers(into, name + "_whole", {type, 1, 15, 2, 8, 32, 0, 0, 3, all});
+    write_numbers(into, name + "_surplus_in_padding", {type, 1, 0, 2, 8, 32, 0, 0, 1, all});
+    write_numbers(into, name + "_surplus", {type, 1, 0, 5, 8, 32, 0, 0, 3, all});
+    write_numbers(into, name + "_refused_pidfd", {type, 1, 2, 2, 8, 32, 0, 0, 3, 2});
+    write_numbers(into, name + "_lost", {type, 1, 3, 4, 8, 32, 0, 0, 9, 2});
+    write_numbers(into, name + "_cut", {type, 1, 1, 1, 20, 8, 0, 0, 3, all});
+    write_numbers(into, name + "_partial", {type, 2, 3, 4, 20, 8, 0, 0, 2, all});
+    write_numbers(into, name + "_partial_lost", {type, 2, 15, 4, 20, 8, 0, 0, 4, 1});
+    write_numbers(into, name + "_max_253", {type, 1, 0, 253, 1, 8, 0, 0, 253, all});
+    write_numbers(into, name + "_empty", {type, 1, 0, 1, 0, 8, 0, 0, 3, all});
+  }
+}
+
+// --- channel_sequence: programs of operations; 16 is added for the other end -----------------------------------------
+
+void write_sequence_seeds(const folder& into) {
+  const char* const types[]{"stream", "datagram", "seqpacket"};
+  for (int type = 0; type != 3; ++type) {
+    const std::string name = types[type];
+    write_numbers(into, name + "_there_and_back", {type, 0, 5, 0, 22, 88, 2, 2, 3, 1, 22, 88, 2, 6, 88, 2});
+    write_numbers(into, name + "_coalesced",
+                  {type, 0, 5, 0, 2, 3, 1, 0, 7, 0, 2, 1, 0, 22, 88, 2, 22, 88, 2, 22, 88, 2});
+    write_numbers(into, name + "_byte_by_byte", {type, 2, 5, 1, 24, 1, 3, 20, 24, 1, 3, 20, 24, 1, 3, 20});
+    write_numbers(into, name + "_over_then_dead", {type, 2, 5, 4, 24, 7, 1, 20, 0, 3, 0, 22, 88, 2});
+    write_numbers(into, name + "_partial", {type, 2, 20, 4, 25, 7, 1, 20, 22, 88, 2});
+    write_numbers(into, name + "_lost", {type, 2, 5, 3, 24, 7, 5, 1, 22, 88, 2});
+    write_numbers(into, name + "_half_closed", {type, 2, 5, 3, 10, 0, 1, 0, 22, 88, 2, 22, 88, 2, 16, 4, 0, 6, 88, 2});
+    write_numbers(into, name + "_closed", {type, 2, 5, 3, 11, 22, 88, 2, 22, 88, 2, 16, 4, 0, 16, 4, 0});
+    write_numbers(into, name + "_reset", {type, 16, 4, 0, 2, 5, 3, 11, 16, 4, 0, 22, 88, 2, 22, 88, 2});
+    write_numbers(into, name + "_reset_by_empty", {type, 18, 0, 0, 11, 22, 88, 2, 22, 88, 2});
+    write_numbers(into, name + "_owned", {type, 4, 3, 2, 5, 27, 4, 3, 2, 21});
+    write_numbers(into, name + "_credentials", {type, 0, 3, 0, 28, 1, 2, 3, 1, 0, 3, 0, 22, 88, 2, 22, 88, 2, 28, 0});
+    write_numbers(into, name + "_refused", {type, 29, 1, 2, 3, 1, 0, 3, 0, 29, 0, 2, 3, 1, 22, 88, 2, 22, 88, 2});
+    write_numbers(into, name + "_cramped",
+                  {type, 14, 0, 255, 1, 0, 255, 1, 0, 255, 1, 2, 63, 4, 0, 255, 1, 0, 255, 1, 22, 88, 2, 2, 63, 1});
+    write_numbers(into, name + "_moved", {type, 15, 2, 5, 3, 31, 22, 88, 2});
+    write_numbers(into, name + "_empty_messages", {type, 0, 0, 0, 2, 0, 1, 22, 88, 2, 22, 0, 0, 2, 9, 0, 22, 0, 0});
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -189,6 +321,9 @@ int main(int argc, char** argv) try {
   const folder view{argv[1], "fuzz_control_view"};
   for (const abi layout : scm::test::both_layouts) view_seeds{view, layout}.write();
   write_buffer_seeds(folder{argv[1], "fuzz_control_buffer"});
+  write_send_seeds(folder{argv[1], "fuzz_kernel_send"});
+  write_receive_seeds(folder{argv[1], "fuzz_receive"});
+  write_sequence_seeds(folder{argv[1], "fuzz_channel_sequence"});
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
