@@ -43,8 +43,9 @@ result<datagram> datagram::adopt(owned_fd&& socket) noexcept {
   if (auto checked = detail::check_socket(socket.get(), socket_type::datagram, false); !checked) {
     return std::unexpected{checked.error()};
   }
-  const control_room enabled = detail::room_for(detail::enabled_items(socket), socket, socket_type::datagram);
-  return datagram{std::move(socket), socket_type::datagram, enabled};
+  const auto enabled = detail::enabled_room(socket, socket_type::datagram);
+  if (!enabled) return std::unexpected{enabled.error()};
+  return datagram{std::move(socket), socket_type::datagram, *enabled};
 }
 
 result<std::size_t, send_error> datagram::send_to(const address& to, const_buffers data, borrowed_fds descriptors,

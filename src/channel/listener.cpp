@@ -20,8 +20,9 @@ result<listening_socket> listening_socket::listen(socket_type type, const addres
 
 result<listening_socket> listening_socket::take(owned_fd&& socket, socket_type type) noexcept {
   if (auto checked = check_socket(socket.get(), type, true); !checked) return std::unexpected{checked.error()};
-  const receive_items items = enabled_items(socket);
-  return listening_socket{std::move(socket), socket_file{}, items, false};
+  const auto items = enabled_items(socket);
+  if (!items) return std::unexpected{items.error()};
+  return listening_socket{std::move(socket), socket_file{}, *items, false};
 }
 
 result<address> listening_socket::local_address() const noexcept { return name_of(fd()); }

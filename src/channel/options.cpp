@@ -46,7 +46,13 @@ void note(control_room& room, receive_item item, bool on) noexcept {
   }
 }
 
-bool is_on(borrowed_fd socket, int option) noexcept { return get_option(socket, option).value_or(0) != 0; }
+/// What this kernel lacks is off. Any other error is none to guess at: room that is missing costs messages.
+result<bool> is_on(borrowed_fd socket, int option) noexcept {
+  const auto value = get_option(socket, option);
+  if (value) return *value != 0;
+  if (value.error() == errc::unsupported) return false;
+  return std::unexpected{value.error()};
+}
 
 /// Without a labelling security module the kernel accepts SO_PASSSEC and never tells; SO_PEERSEC betrays it.
 bool labels_exist(borrowed_fd socket) noexcept {
@@ -86,13 +92,19 @@ result<void> set_accept_descriptors(borrowed_fd socket, bool on) noexcept {
   return set_option(socket, uapi::so_passrights, on ? 1 : 0);
 }
 
-receive_items enabled_items(borrowed_fd socket) noexcept {
+result<receive_items> enabled_items(borrowed_fd socket) noexcept {
   receive_items items;
+  const auto ask = [&](int option, receive_item item) noexcept -> result<void> {
+    const auto on = is_on(socket, option);
+    if (!on) return std::unexpected{on.error()};
+    if (*on) items.insert(item);
+    return {};
+  };
   for (const receive_item item : all_receive_items) {
-    if (is_on(socket, option_of(item))) items.insert(item);
+    if (const auto asked = ask(option_of(item), item); !asked) return std::unexpected{asked.error()};
   }
   for (const int option : {uapi::scm_timestamp, uapi::scm_timestamp_new, uapi::scm_timestampns_new}) {
-    if (is_on(socket, option)) items.insert(receive_item::timestamp);
+    if (const auto asked = ask(option, receive_item::timestamp); !asked) return std::unexpected{asked.error()};
   }
   return items;
 }
@@ -103,11 +115,15 @@ control_room room_for(receive_items items) noexcept {
   return room;
 }
 
-control_room room_for(receive_items items, borrowed_fd socket, socket_type type) noexcept {
-  control_room room = room_for(items);
+result<control_room> enabled_room(borrowed_fd socket, socket_type type) noexcept {
+  const auto items = enabled_items(socket);
+  if (!items) return std::unexpected{items.error()};
+  control_room room = room_for(*items);
   if (type == socket_type::stream) room.queued_bytes = true;  // getsockopt(2) does not tell
-  if (is_on(socket, uapi::so_timestamping) || is_on(socket, uapi::so_timestamping_new)) {
-    room.other = limits::software_timestamps_bytes;
+  for (const int option : {uapi::so_timestamping, uapi::so_timestamping_new}) {
+    const auto on = is_on(socket, option);
+    if (!on) return std::unexpected{on.error()};
+    if (*on) room.other = limits::software_timestamps_bytes;
   }
   return room;
 }

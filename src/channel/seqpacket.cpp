@@ -21,8 +21,9 @@ result<seqpacket> seqpacket::adopt(owned_fd&& socket) noexcept {
   if (auto checked = detail::check_socket(socket.get(), socket_type::seqpacket, false); !checked) {
     return std::unexpected{checked.error()};
   }
-  const control_room enabled = detail::room_for(detail::enabled_items(socket), socket, socket_type::seqpacket);
-  return seqpacket{std::move(socket), socket_type::seqpacket, enabled};
+  const auto enabled = detail::enabled_room(socket, socket_type::seqpacket);
+  if (!enabled) return std::unexpected{enabled.error()};
+  return seqpacket{std::move(socket), socket_type::seqpacket, *enabled};
 }
 
 }  // namespace scm::inline v0_1

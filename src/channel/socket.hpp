@@ -22,11 +22,11 @@ namespace scm::inline v0_1::detail {
 [[nodiscard]] result<void> check_socket(borrowed_fd socket, socket_type type, bool listening) noexcept;
 
 /// The items that are enabled on a socket, but for queued bytes, which the kernel does not tell.
-[[nodiscard]] receive_items enabled_items(borrowed_fd socket) noexcept;
-/// The room that items need in each receive; for a socket of unknown past, also what else its last user may have
-/// enabled.
+[[nodiscard]] result<receive_items> enabled_items(borrowed_fd socket) noexcept;
+/// The room that items need in each receive.
 [[nodiscard]] control_room room_for(receive_items items) noexcept;
-[[nodiscard]] control_room room_for(receive_items items, borrowed_fd socket, socket_type type) noexcept;
+/// The same for a socket of unknown past: for all that its last user may have enabled.
+[[nodiscard]] result<control_room> enabled_room(borrowed_fd socket, socket_type type) noexcept;
 
 [[nodiscard]] result<void> set_item(borrowed_fd socket, socket_type type, receive_item item, bool on) noexcept;
 [[nodiscard]] result<void> set_accept_descriptors(borrowed_fd socket, bool on) noexcept;

@@ -21,8 +21,9 @@ result<stream> stream::adopt(owned_fd&& socket) noexcept {
   if (auto checked = detail::check_socket(socket.get(), socket_type::stream, false); !checked) {
     return std::unexpected{checked.error()};
   }
-  const control_room enabled = detail::room_for(detail::enabled_items(socket), socket, socket_type::stream);
-  return stream{std::move(socket), socket_type::stream, enabled};
+  const auto enabled = detail::enabled_room(socket, socket_type::stream);
+  if (!enabled) return std::unexpected{enabled.error()};
+  return stream{std::move(socket), socket_type::stream, *enabled};
 }
 
 }  // namespace scm::inline v0_1

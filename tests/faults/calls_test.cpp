@@ -140,20 +140,35 @@ TEST_CASE("a lock that keeps vanishing is given up on", "[faults]") {
 
 TEMPLATE_TEST_CASE("adopting fails with the kernel's error and leaves the descriptor to the caller", "[faults]", stream,
                    datagram, seqpacket) {
-  fail_each(call::fcntl, {EBADF}, [] {
+  const auto adopt = [] {
     auto [left, right] = TestType::pair().value();
     owned_fd copy{::dup(left.fd().native_handle())};
     const auto adopted = TestType::adopt(std::move(copy));
     CHECK(static_cast<bool>(copy) != adopted.has_value());
     return code_of(adopted);
-  });
+  };
+  fail_each(call::fcntl, {EBADF}, adopt);
+  fail_each(call::getsockopt, {ENOMEM, EACCES}, adopt);
+}
+
+TEMPLATE_TEST_CASE("items that cannot be asked about are not taken to be off, unless the kernel lacks them", "[faults]",
+                   stream, datagram, seqpacket) {
   auto [left, right] = TestType::pair().value();
-  owned_fd copy = duplicate(left.fd()).value();
-  for (int nth = 1; nth <= 3; ++nth) {
-    const test::failing fault{call::getsockopt, ENOMEM, nth, nth};
-    CHECK(TestType::adopt(std::move(copy)).error() == std::errc::not_enough_memory);
-    CHECK(copy);
+  REQUIRE(right.set(receive_item::credentials, true));
+  const owned_fd file = test::scratch_file();
+  for (int nth = 4;; ++nth) {  // behind domain, type and listening
+    const test::failing fault{call::getsockopt, EPERM, nth, nth};
+    auto adopted = TestType::adopt(duplicate(right.fd()).value());
+    if (fault.calls() >= nth) {
+      CHECK(adopted.error() == std::errc::operation_not_permitted);
+      continue;
+    }
+    REQUIRE(left.send("x", {file}));
+    CHECK(adopted->receive(buffer, 1)->descriptors.size() == 1);
+    break;
   }
+  const test::failing lacking{call::getsockopt, ENOPROTOOPT, 5};
+  CHECK(TestType::adopt(duplicate(right.fd()).value()));
 }
 
 TEMPLATE_TEST_CASE("sends and receives pass the kernel's errors on", "[faults]", stream, datagram, seqpacket) {
