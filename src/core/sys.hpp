@@ -61,7 +61,9 @@ inline constexpr int calls = static_cast<int>(call::unlink) + 1;
 
 #if SCM_SYS_FAULTS
 /// Asked before each call: true to answer `result` instead of the kernel (errno set beforehand when it is -1).
-/// `argument` is the msghdr of sendmsg and recvmsg, else null.
+/// `argument` is the msghdr of sendmsg and recvmsg, the structure of statx, or the int that says what is asked for: the
+/// command of fcntl, the option of getsockopt and setsockopt, the request of ioctl, the type of socket and socketpair;
+/// else null.
 using fault_hook = bool (*)(call which, void* argument, long& result);
 void set_fault_hook(fault_hook hook) noexcept;
 bool faulted(call which, void* argument, long& result) noexcept;
@@ -98,7 +100,7 @@ inline int fchmod(int fd, mode_t mode) noexcept {
   return through<call::fchmod>([&] { return ::fchmod(fd, mode); });
 }
 inline int fcntl(int fd, int command, int argument = 0) noexcept {
-  return through<call::fcntl>([&] { return ::fcntl(fd, command, argument); });
+  return through<call::fcntl>([&] { return ::fcntl(fd, command, argument); }, &command);
 }
 inline int flock(int fd, int operation) noexcept {
   return through<call::flock>([&] { return ::flock(fd, operation); });
@@ -119,10 +121,11 @@ inline int getpeername(int fd, sockaddr* name, socklen_t* size) noexcept {
   return through<call::getpeername>([&] { return ::getpeername(fd, name, size); });
 }
 inline int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept {
-  return through<call::getsockopt>([&] { return ::getsockopt(fd, level, name, value, size); });
+  return through<call::getsockopt>([&] { return ::getsockopt(fd, level, name, value, size); }, &name);
 }
 inline int ioctl(int fd, unsigned long request, void* argument) noexcept {
-  return through<call::ioctl>([&] { return ::ioctl(fd, request, argument); });
+  const int asked = static_cast<int>(request);
+  return through<call::ioctl>([&] { return ::ioctl(fd, request, argument); }, &asked);
 }
 inline int listen(int fd, int backlog) noexcept {
   return through<call::listen>([&] { return ::listen(fd, backlog); });
@@ -163,22 +166,22 @@ inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
   return through<call::sendmsg>([&] { return ::sendmsg(fd, &message, flags); }, &message);
 }
 inline int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept {
-  return through<call::setsockopt>([&] { return ::setsockopt(fd, level, name, value, size); });
+  return through<call::setsockopt>([&] { return ::setsockopt(fd, level, name, value, size); }, &name);
 }
 inline int shutdown(int fd, int how) noexcept {
   return through<call::shutdown>([&] { return ::shutdown(fd, how); });
 }
 inline int socket(int type) noexcept {
-  return through<call::socket>([&] { return ::socket(AF_UNIX, type, 0); });
+  return through<call::socket>([&] { return ::socket(AF_UNIX, type, 0); }, &type);
 }
 inline int socketpair(int type, int ends[2]) noexcept {
-  return through<call::socketpair>([&] { return ::socketpair(AF_UNIX, type, 0, ends); });
+  return through<call::socketpair>([&] { return ::socketpair(AF_UNIX, type, 0, ends); }, &type);
 }
 inline int statfs(const char* path, struct statfs& status) noexcept {
   return through<call::statfs>([&] { return ::statfs(path, &status); });
 }
 inline int statx(int directory, const char* path, int flags, unsigned mask, struct statx& status) noexcept {
-  return through<call::statx>([&] { return ::statx(directory, path, flags, mask, &status); });
+  return through<call::statx>([&] { return ::statx(directory, path, flags, mask, &status); }, &status);
 }
 inline int unlink(const char* path) noexcept {
   return through<call::unlink>([&] { return ::unlink(path); });
