@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <new>
 
 namespace {
@@ -13,7 +14,10 @@ thread_local std::size_t count = 0;
 
 void* allocate(std::size_t size, std::size_t alignment = alignof(std::max_align_t)) noexcept {
   ++count;
-  if (scm::test::allocations_left == 0) return nullptr;
+  if (scm::test::allocations_left == 0) {
+    if (scm::test::one_failure) scm::test::allocations_left = std::numeric_limits<std::size_t>::max();
+    return nullptr;
+  }
   --scm::test::allocations_left;
   void* memory = nullptr;
   const auto boundary = std::max(alignment, sizeof(void*));

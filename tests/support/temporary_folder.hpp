@@ -21,6 +21,11 @@ class temporary_folder {
     std::filesystem::remove_all(path_, ignored);
   }
 
+  // Removes what is in it.
+  void clear() const {
+    for (const auto& entry : std::filesystem::directory_iterator{path_}) std::filesystem::remove_all(entry.path());
+  }
+
   const std::string& path() const { return path_; }
   std::string operator/(const std::string& name) const { return path_ + '/' + name; }
 

@@ -1,0 +1,35 @@
+// Faults at every call: each system call of each scenario fails in every way, one after the other.
+#include "support/every_call.hpp"
+
+#include "faults/asking.hpp"
+#include "faults/making.hpp"
+#include "faults/messages.hpp"
+#include "support/catch.hpp"
+
+#include <vector>
+
+using namespace scm;
+using namespace scm::test;
+
+namespace {
+std::vector<scenario> all_scenarios() {
+  std::vector<scenario> all = scenarios_of_making();
+  for (auto& more : {scenarios_of_messages(), scenarios_of_asking()}) all.insert(all.end(), more.begin(), more.end());
+  return all;
+}
+}  // namespace
+
+TEST_CASE("whichever system call fails, and however, its caller gets the right error and everything goes on",
+          "[faults]") {
+  every_call tried;
+  const std::vector<scenario> all = all_scenarios();
+  for (const scenario& one : all) tried.one_at_a_time(one);
+  CHECK(all.size() >= 150);
+  CHECK(tried.distinct() >= 3000);  // different in scenario, place, call or error
+}
+
+TEST_CASE("from whichever system call on nothing succeeds, there is an error and nothing leaks", "[faults]") {
+  every_call tried;
+  for (const scenario& one : all_scenarios()) tried.from_there_on(one);
+  CHECK(tried.distinct() >= 300);
+}
