@@ -1,0 +1,400 @@
+// docs/syscalls.md against what the library does: each operation makes the calls of its row and no others.
+#include "support/call_names.hpp"
+#include "support/catch.hpp"
+#include "support/document.hpp"
+#include "support/faults.hpp"
+#include "support/kinds.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <scm/channel.hpp>
+#include <scm/inspect.hpp>
+
+#include <cstring>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace scm;
+using namespace std::chrono_literals;
+using sys::call;
+using test::made_call;
+
+namespace {
+
+// What glibc makes of a call on x86-64, with what is asked for; every socket is close-on-exec, which is not repeated.
+std::string in_the_kernel(const made_call& made) {
+  std::string text = test::spelled(made);
+  if (made.which == call::socket || made.which == call::socketpair) {
+    const std::string flag = "+SOCK_CLOEXEC";
+    const auto at = text.find(flag);
+    if (at == std::string::npos) return text + " without SOCK_CLOEXEC";
+    return text.erase(at, flag.size());
+  }
+  switch (made.which) {
+    case call::fstat:
+    case call::lstat:
+      return "newfstatat";
+    case call::getrlimit:
+      return "prlimit64";
+    case call::mq_getattr:
+      return "mq_getsetattr";
+    case call::open:
+      return "openat";
+    case call::poll:
+      return "ppoll";
+    default:
+      return text;
+  }
+}
+
+// Collects what is asked of the kernel, or of `instead`, which may answer in its place.
+class collected {
+ public:
+  void operator()(const std::function<void()>& act, test::faults::hook instead = nullptr) {
+    const test::faults watching{[&](call which, void* argument, long& result) {
+      made_.insert(in_the_kernel(made_call::seen(which, argument)));
+      return instead && instead(which, argument, result);
+    }};
+    act();
+  }
+  // What these calls add to those of another collection.
+  void add_difference(const collected& more, const collected& than) {
+    for (const std::string& one : more.made_) {
+      if (!than.made_.contains(one)) made_.insert(one);
+    }
+  }
+  [[nodiscard]] const test::words& made() const { return made_; }
+
+ private:
+  test::words made_;
+};
+
+// Fails the calls of a list, in their order and once each.
+test::faults::hook failing_once(std::vector<std::pair<call, int>> list) {
+  return [list = std::move(list)](call which, void*, long& result) mutable {
+    if (list.empty() || list.front().first != which) return false;
+    errno = list.front().second;
+    result = -1;
+    list.erase(list.begin());
+    return true;
+  };
+}
+
+// Says that every socket option is there, such as those of a security module.
+bool with_every_option(call which, void*, long& result) {
+  if (which != call::getsockopt && which != call::setsockopt) return false;
+  result = 0;
+  return true;
+}
+
+// Answers statx with an object that a test cannot come by everywhere.
+test::faults::hook taken_for(unsigned mode, std::uint64_t size) {
+  return [mode, size](call which, void* argument, long& result) {
+    if (which != call::statx) return false;
+    auto& status = *static_cast<struct statx*>(argument);
+    status = {};
+    status.stx_mode = static_cast<decltype(status.stx_mode)>(mode);
+    status.stx_size = size;
+    status.stx_nlink = 1;
+    result = 0;
+    return true;
+  };
+}
+
+std::array<std::byte, 64> buffer;
+
+address chosen(const detail::listening_socket& at) { return at.local_address().value(); }
+address in_folder(const test::temporary_folder& where) { return address::path(where / "socket").value(); }
+
+// What is kept here is destroyed when nobody counts.
+template <class T, class E>
+void keep(std::optional<T>& into, result<T, E>&& made) {
+  if (made) into.emplace(std::move(*made));
+}
+
+template <class Channel>
+void pair_of(collected& of) {
+  std::optional<std::pair<Channel, Channel>> ends;
+  of([&] { keep(ends, Channel::pair()); });
+}
+
+template <class Channel>
+void connect(collected& of, deadline until) {
+  const auto server = listener<Channel>::bind(address::autobind()).value();
+  const address to = chosen(server);
+  std::optional<Channel> client;
+  of([&] { keep(client, Channel::connect(to, until)); });
+}
+
+template <class Channel>
+void connect_with(collected& of, const channel_options& options) {
+  of([&] { (void)Channel::connect(address::abstract("nobody is here").value(), no_deadline, options); },
+     with_every_option);
+}
+
+template <class Channel>
+void bind_listener(collected& of, const address& at, const bind_options& file = {}) {
+  std::optional<listener<Channel>> server;
+  of([&] { keep(server, listener<Channel>::bind(at, {.file = file})); });
+}
+
+template <class Channel>
+void adopt(collected& of) {
+  auto [left, right] = Channel::pair().value();
+  owned_fd copy{::dup(left.fd().native_handle())};
+  std::optional<Channel> adopted;
+  of([&] { keep(adopted, Channel::adopt(std::move(copy))); });
+}
+
+template <class Channel>
+void accept(collected& of, receive_item item) {
+  // As if the kernel had the item: an older one need not.
+  auto server = [item] {
+    const test::faults lenient{with_every_option};
+    return listener<Channel>::bind(address::autobind(), {.channel = {.items = {item}}}).value();
+  }();
+  const auto client = Channel::connect(chosen(server)).value();
+  std::optional<Channel> accepted;
+  of([&] { keep(accepted, server.accept(in(1min))); }, failing_once({{call::accept4, EAGAIN}}));
+}
+
+template <class Channel>
+void send(collected& of, deadline until, std::vector<std::pair<call, int>> failures = {}) {
+  auto [left, right] = Channel::pair().value();
+  const owned_fd file = test::scratch_file();
+  of([&left, &file, until] { (void)left.send("x", {file}, {.until = until}); }, failing_once(std::move(failures)));
+}
+
+template <class Channel>
+void receive(collected& of, const receive_options& options, std::vector<std::pair<call, int>> failures = {}) {
+  auto [left, right] = Channel::pair().value();
+  const owned_fd file = test::scratch_file();
+  REQUIRE(left.send("x", {file}));
+  std::optional<message> got;
+  of([&right, &got, &options] { keep(got, right.receive(buffer, 1, options)); }, failing_once(std::move(failures)));
+}
+
+struct operation {
+  const char* row;  // the first column of the document's table
+  void (*run)(collected& of);
+};
+
+constexpr operation operations[] = {
+    {"`duplicate`",
+     [](collected& of) {
+       const owned_fd file = test::scratch_file();
+       std::optional<owned_fd> copy;
+       of([&] { keep(copy, duplicate(file)); });
+     }},
+    {"what dies with a descriptor in it",
+     [](collected& of) {
+       std::optional<owned_fd> file{test::scratch_file()};
+       std::optional<descriptor_list> list{std::in_place};
+       REQUIRE(list->adopt(test::scratch_file()));
+       std::optional<std::pair<stream, stream>> ends{stream::pair().value()};
+       of([&] {
+         file.reset();
+         list.reset();
+         ends.reset();
+       });
+     }},
+    {"`describe`",
+     [](collected& of) {
+       for (const test::example& one : test::one_of_each_kind()) of([&] { (void)describe(one.fd); });
+       const owned_fd file = test::scratch_file();
+       of([&] { (void)describe(file); }, taken_for(S_IFBLK, 0));
+       of([&] { (void)describe(file); }, taken_for(S_IFREG, 80));  // as large as a message queue
+     }},
+    {"`pair`",
+     [](collected& of) {
+       pair_of<stream>(of);
+       pair_of<datagram>(of);
+       pair_of<seqpacket>(of);
+     }},
+    {"`connect`",
+     [](collected& of) {
+       connect<stream>(of, no_deadline);
+       connect<seqpacket>(of, no_deadline);
+       const auto receiver = datagram::bind(address::autobind()).value();
+       const address to = receiver.local_address().value();
+       std::optional<datagram> sender;
+       of([&] { keep(sender, datagram::connect(to)); });
+     }},
+    {"`connect` with a deadline",
+     [](collected& of) {
+       connect<stream>(of, in(1min));
+       connect<seqpacket>(of, in(1min));
+     }},
+    {"`connect` with `dont_wait`",
+     [](collected& of) {
+       connect<stream>(of, dont_wait);
+       connect<seqpacket>(of, dont_wait);
+     }},
+    {"`datagram::open`",
+     [](collected& of) {
+       std::optional<datagram> made;
+       of([&] { keep(made, datagram::open()); });
+     }},
+    {"`channel_options` of any of these add",
+     [](collected& of) {
+       using enum receive_item;
+       collected with, without;
+       connect_with<stream>(with, {.items = {queued_bytes}, .accept_descriptors = false});
+       connect_with<seqpacket>(with, {.items = {credentials, pidfd, label, timestamp}});
+       connect_with<stream>(without, {});
+       connect_with<seqpacket>(without, {});
+       of.add_difference(with, without);
+     }},
+    {"`listener::bind`, `datagram::bind`",
+     [](collected& of) {
+       bind_listener<stream>(of, address::autobind());
+       bind_listener<seqpacket>(of, address::autobind());
+       std::optional<datagram> bound;
+       of([&] { keep(bound, datagram::bind(address::autobind())); });
+     }},
+    {"`bind` to a path adds",
+     [](collected& of) {
+       const test::temporary_folder where;
+       collected path, name;
+       bind_listener<stream>(path, in_folder(where));
+       bind_listener<stream>(name, address::autobind());
+       of.add_difference(path, name);
+     }},
+    {"`bind` with `replace_stale` adds to that",
+     [](collected& of) {
+       const test::temporary_folder where;
+       const test::temporary_folder elsewhere;
+       collected stale, path;
+       listener<stream>::bind(in_folder(where)).value().keep_file();
+       bind_listener<stream>(stale, in_folder(where), {.replace_stale = true});
+       bind_listener<stream>(path, in_folder(elsewhere));
+       of.add_difference(stale, path);
+     }},
+    {"a listener or datagram with a path, when it dies",
+     [](collected& of) {
+       const test::temporary_folder where;
+       auto server =
+           std::make_optional(listener<stream>::bind(in_folder(where), {.file = {.replace_stale = true}}).value());
+       of([&] { server.reset(); });
+     }},
+    {"`adopt` of a channel",
+     [](collected& of) {
+       adopt<stream>(of);
+       adopt<datagram>(of);
+       adopt<seqpacket>(of);
+     }},
+    {"`adopt` of a listener",
+     [](collected& of) {
+       const auto server = listener<stream>::bind(address::autobind()).value();
+       owned_fd copy{::dup(server.fd().native_handle())};
+       std::optional<listener<stream>> adopted;
+       of([&] { keep(adopted, listener<stream>::adopt(std::move(copy))); });
+     }},
+    {"`accept` adds to `adopt` of a channel",
+     [](collected& of) {
+       collected accepting, adopting;
+       accept<stream>(accepting, receive_item::queued_bytes);
+       accept<seqpacket>(accepting, receive_item::timestamp);
+       adopt<stream>(adopting);
+       adopt<seqpacket>(adopting);
+       of.add_difference(accepting, adopting);
+     }},
+    {"`send`, `try_send`, `send_all`, `send_owned`, `send_to`",
+     [](collected& of) {
+       send<stream>(of, no_deadline);
+       send<datagram>(of, dont_wait);
+       send<seqpacket>(of, dont_wait);
+     }},
+    {"a send that must wait",
+     [](collected& of) {
+       send<stream>(of, no_deadline, {{call::sendmsg, EAGAIN}});
+       send<seqpacket>(of, in(1min), {{call::sendmsg, EAGAIN}, {call::sendmsg, ETOOMANYREFS}});
+     }},
+    {"`receive`, `try_receive`, `receive_partial`",
+     [](collected& of) {
+       receive<stream>(of, {});
+       receive<datagram>(of, {.until = dont_wait});
+       receive<seqpacket>(of, {});
+     }},
+    {"a receive that must wait, and each of a datagram",
+     [](collected& of) {
+       receive<seqpacket>(of, {.until = in(1min)}, {{call::recvmsg, EAGAIN}});
+       receive<datagram>(of, {}, {{call::recvmsg, EAGAIN}});
+     }},
+    {"a receive with a reserve",
+     [](collected& of) {
+       receive<seqpacket>(of, {.reserve = 1});
+       receive<seqpacket>(of, {.reserve = 1}, {{call::lstat, ENOENT}});
+     }},
+    {"`set`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       auto [one, other] = seqpacket::pair().value();
+       for (const receive_item item : all_receive_items) {
+         of([&left, item] { (void)left.set(item, true); }, with_every_option);
+         of([&one, item] { (void)one.set(item, true); }, with_every_option);
+       }
+     }},
+    {"`accept_descriptors`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       of([&left] { (void)left.accept_descriptors(true); });
+     }},
+    {"`set_send_buffer`, `set_receive_buffer`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       of([&left] {
+         (void)left.set_send_buffer(1 << 16);
+         (void)left.set_receive_buffer(1 << 16);
+       });
+     }},
+    {"`shutdown_send`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       of([&left] { (void)left.shutdown_send(); });
+     }},
+    {"`peer`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       of([&left] { (void)left.peer(); });
+     }},
+    {"`local_address`, `peer_address`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       const auto server = listener<stream>::bind(address::autobind()).value();
+       of([&left, &server] {
+         (void)left.local_address();
+         (void)left.peer_address();
+         (void)server.local_address();
+       });
+     }},
+};
+
+std::string listed(const test::words& all) {
+  std::string text;
+  for (const std::string& one : all) text += "\n  " + one;
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("each operation makes the system calls that the document lists for it, and all of them", "[syscalls]") {
+  auto rows = test::table_under("## By operation", SCM_DOCS "/syscalls.md");
+  for (const operation& one : operations) {
+    INFO(one.row);
+    collected of;
+    one.run(of);
+    test::words made = of.made();
+    if (made.size() > 1) made.erase("close");  // which the document allows to all
+    REQUIRE(rows.contains(one.row));
+    INFO("made:" << listed(made));
+    INFO("in the document:" << listed(rows[one.row]));
+    CHECK(made == rows[one.row]);
+    rows.erase(one.row);
+  }
+  for (const auto& [row, unused] : rows) FAIL_CHECK("no operation for the row " << row);
+}
