@@ -2,7 +2,6 @@
 #include "support/catch.hpp"
 #include "support/kinds.hpp"
 #include "support/process.hpp"
-#include "support/skip.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <scm/channel.hpp>
@@ -322,18 +321,6 @@ TEST_CASE("a lock file that another took the place of is left alone", "[listener
     std::ofstream{path + ".lock"} << "another's";
   }
   CHECK(fs::exists(path + ".lock"));
-}
-
-TEST_CASE("a listener can refuse descriptors from the first byte on", "[listener]") {
-  auto server = listener<seqpacket>::bind(address::autobind(), {.channel = {.accept_descriptors = false}});
-  if (!server && server.error() == errc::unsupported) SCM_SKIP("SO_PASSRIGHTS needs Linux 6.16");
-  REQUIRE(server);
-  auto client = seqpacket::connect(server->local_address().value()).value();
-  const owned_fd file = test::scratch_file();
-  CHECK(client.send("x", {file}).error().code == std::errc::operation_not_permitted);
-  CHECK(client.send("x"));
-  auto accepted = server->accept().value();
-  CHECK(client.send("x", {file}).error().code == std::errc::operation_not_permitted);
 }
 
 TEST_CASE("a bound datagram channel removes its file", "[listener]") {

@@ -3,6 +3,7 @@
 #include "support/catch.hpp"
 #include "support/kinds.hpp"
 #include "support/process.hpp"
+#include "support/queued.hpp"
 #include "support/skip.hpp"
 #include "support/witness.hpp"
 
@@ -16,6 +17,8 @@
 #include <vector>
 
 using namespace scm;
+using test::all_closed;
+using test::send_watched;
 
 namespace {
 std::array<std::byte, 8> buffer;
@@ -24,42 +27,7 @@ template <class Channel>
 std::pair<Channel, Channel> pair() {
   return Channel::pair().value();
 }
-
-// Witnesses whose given ends are queued on a channel and nowhere else.
-std::deque<test::witness> send_watched(channel& through, std::size_t count, const_buffers data = "x") {
-  std::deque<test::witness> watched(count);
-  descriptor_list list;
-  REQUIRE(list.reserve(count));
-  for (auto& one : watched) REQUIRE(list.adopt(one.give()));
-  REQUIRE(through.send_owned(data, list));
-  return watched;
-}
-
-bool all_closed(const std::deque<test::witness>& watched) {
-  for (const auto& one : watched) {
-    if (!one.closed()) return false;
-  }
-  return true;
-}
 }  // namespace
-
-TEMPLATE_TEST_CASE("descriptors over the maximum are an error and all are closed", "[loss]", stream, datagram,
-                   seqpacket) {
-  for (const std::size_t max : {0U, 1U, 2U, 3U, 31U, 32U, 33U, 100U, 252U}) {
-    for (const std::size_t surplus : {1U, 2U, 60U}) {
-      const std::size_t count = std::min<std::size_t>(max + surplus, 253);
-      INFO(count << " sent, " << max << " allowed");
-      auto [left, right] = pair<TestType>();
-      const auto watched = send_watched(left, count);
-      const auto got = right.receive(buffer, max);
-      REQUIRE_FALSE(got);
-      CHECK(got.error().code == errc::over_limit);
-      CHECK(got.error().installed > max);
-      CHECK(got.error().max == max);
-      CHECK(all_closed(watched));
-    }
-  }
-}
 
 TEMPLATE_TEST_CASE("descriptors that find no free slot are an error and the others are closed", "[loss]", stream,
                    datagram, seqpacket) {
@@ -104,17 +72,6 @@ TEST_CASE("after a loss a stream receives nothing more, and still sends", "[loss
   CHECK(right.send("x"));
   const stream moved{std::move(right)};  // dead it stays
   CHECK_FALSE(queued.front().closed());
-}
-
-TEMPLATE_TEST_CASE("a payload that does not fit is an error and its descriptors are closed", "[loss]", datagram,
-                   seqpacket) {
-  auto [left, right] = pair<TestType>();
-  const auto watched = send_watched(left, 2, "123456789");
-  const auto got = right.receive(buffer, 2);
-  REQUIRE_FALSE(got);
-  CHECK(got.error().code == errc::payload_cut);
-  CHECK(got.error().installed == 2);
-  CHECK(all_closed(watched));
 }
 
 TEMPLATE_TEST_CASE("a partial receive tells what it let pass", "[loss]", datagram, seqpacket) {

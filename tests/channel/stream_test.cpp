@@ -3,8 +3,6 @@
 #include "support/catch.hpp"
 #include "support/kinds.hpp"
 #include "support/process.hpp"
-#include "support/skip.hpp"
-#include "support/witness.hpp"
 
 #include <scm/channel.hpp>
 
@@ -112,31 +110,6 @@ TEST_CASE("a peer that vanishes in the middle of send_all is an error that count
   CHECK(sent.error().descriptors_sent == 1);
 }
 
-TEST_CASE("descriptors of two sends never come in one receive", "[stream]") {
-  auto [left, right] = pair();
-  const owned_fd file = scratch_file();
-  for (int i = 0; i != 3; ++i) REQUIRE(left.send("abc", {file}));
-  std::array<std::byte, 64> buffer;
-  for (int i = 0; i != 3; ++i) {
-    const auto got = right.receive(buffer, 253);
-    REQUIRE(got);
-    CHECK(got->size == 3);
-    CHECK(got->descriptors.size() == 1);
-  }
-}
-
-TEST_CASE("descriptors may come with bytes that were sent before them, as documented", "[stream]") {
-  auto [left, right] = pair();
-  const owned_fd file = scratch_file();
-  REQUIRE(left.send("plain"));
-  REQUIRE(left.send("with", {file}));
-  std::array<std::byte, 64> buffer;
-  const auto got = right.receive(buffer, 1);
-  REQUIRE(got);
-  CHECK(got->size == 9);
-  CHECK(got->descriptors.size() == 1);
-}
-
 TEST_CASE("a short receive gets the descriptors with the first byte of their send", "[stream]") {
   auto [left, right] = pair();
   const owned_fd file = scratch_file();
@@ -145,42 +118,6 @@ TEST_CASE("a short receive gets the descriptors with the first byte of their sen
   CHECK(right.receive(one, 1)->descriptors.size() == 1);
   CHECK(right.receive(one, 1)->descriptors.empty());
   CHECK(right.receive(one, 0)->size == 1);
-}
-
-TEST_CASE("an urgent byte comes in line, and brings its descriptor", "[stream]") {
-  auto server = listener<stream>::bind(address::autobind()).value();
-  auto client = stream::connect(server.local_address().value()).value();
-  auto accepted = server.accept().value();
-  auto [left, right] = pair();
-  for (auto [from, to] : {std::pair{&left, &right}, std::pair{&client, &accepted}, std::pair{&accepted, &client}}) {
-    test::witness watched;
-    control_buffer control;
-    const owned_fd given = watched.give();
-    const std::array<borrowed_fd, 1> one{given};
-    REQUIRE(control.append_rights(one));
-    char urgent = '!';
-    iovec data{&urgent, 1};
-    msghdr message{};
-    message.msg_iov = &data;
-    message.msg_iovlen = 1;
-    message.msg_control = const_cast<std::byte*>(control.bytes().data());
-    message.msg_controllen = control.bytes().size();
-    REQUIRE(from->send("ab"));
-    if (::sendmsg(from->fd().native_handle(), &message, MSG_OOB | MSG_NOSIGNAL) != 1) {
-      SCM_SKIP("this kernel has no urgent bytes on Unix streams (CONFIG_AF_UNIX_OOB)");
-    }
-    REQUIRE(from->send("cd"));
-    std::array<std::byte, 16> buffer;
-    std::size_t bytes = 0;
-    std::size_t descriptors = 0;
-    while (bytes != 5) {
-      const auto got = to->receive(buffer, 1);
-      REQUIRE(got);
-      bytes += got->size;
-      descriptors += got->descriptors.size();
-    }
-    CHECK(descriptors == 1);
-  }
 }
 
 TEST_CASE("a send whose peer is gone is EPIPE and raises no signal", "[stream]") {
