@@ -1,4 +1,5 @@
 // Hostile peers, 38 to 44: who they are not, who they were, and how many.
+#include "hostile/mark.hpp"
 #include "hostile/scene.hpp"
 #include "inspect/made.hpp"
 #include "support/catch.hpp"
@@ -17,6 +18,7 @@
 
 using namespace scm;
 using namespace std::chrono_literals;
+using test::mark;
 using test::scene;
 
 namespace {
@@ -39,27 +41,6 @@ channel_options identified() {
   }
   return options;
 }
-
-// One direction of a pipe through which processes tell each other how far they are.
-class mark {
- public:
-  mark() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
-    read_.reset(ends[0]);
-    write_.reset(ends[1]);
-  }
-  void reach() const { (void)!::write(write_.native_handle(), "x", 1); }
-  // False when whoever was to reach it is gone.
-  bool wait() {
-    write_.reset();
-    char byte = 0;
-    return ::read(read_.native_handle(), &byte, 1) == 1;
-  }
-
- private:
-  owned_fd read_, write_;
-};
 }  // namespace
 
 TEMPLATE_TEST_CASE("hostile 38: who was not asked for is nobody, and who was asked for too late is not root",
