@@ -5,7 +5,9 @@
 
 #include <scm/channel.hpp>
 
+#include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <chrono>
@@ -20,6 +22,13 @@ namespace scm::test {
 
 // Against hangs only: whatever takes as long has failed.
 inline deadline patience() { return in(std::chrono::seconds(20)); }
+
+// The number that the next descriptor would get. Whatever stays open has taken it.
+inline int lowest_free() {
+  const int number = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
+  ::close(number);
+  return number;
+}
 
 // sendmsg(2) with control data as it stands, for what the library does not send.
 inline ssize_t send_raw(borrowed_fd through, std::string_view bytes, std::span<const std::byte> control = {},

@@ -1,5 +1,6 @@
 // Cuts of every kind, in every combination with what else comes in the control data: a message that fits is never cut,
 // and of one that is cut nothing stays open.
+#include "hostile/scene.hpp"
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/witness.hpp"
@@ -12,6 +13,7 @@
 #include <vector>
 
 using namespace scm;
+using test::lowest_free;
 
 namespace {
 
@@ -45,13 +47,6 @@ std::pair<Channel, Channel> pair_with(const combination& items) {
   auto ends = Channel::pair().value();
   for (const receive_item item : items.on) (void)ends.second.set(item, true).value();
   return ends;
-}
-
-// The number that the next descriptor would get. Whatever stays open has taken it.
-int lowest_free() {
-  const int number = ::fcntl(0, F_DUPFD_CLOEXEC, 0);
-  ::close(number);
-  return number;
 }
 
 // Whether everything that was asked for came with the message.
