@@ -62,6 +62,7 @@ TEMPLATE_TEST_CASE("descriptors of every kind arrive in order and are the same o
   for (std::size_t i = 0; i != sent.size(); ++i) {
     INFO(examples[i].kind);
     CHECK(test::same_open_file(message->descriptors[i], sent[i]));
+    CHECK(::fcntl(message->descriptors[i].native_handle(), F_GETFD) == FD_CLOEXEC);
   }
 }
 
@@ -222,6 +223,34 @@ TEMPLATE_TEST_CASE("a socket can be taken out of its channel and put into anothe
   REQUIRE(again.send("x"));
   std::array<std::byte, 8> buffer;
   CHECK(right.receive(buffer, 0).value().size == 1);
+}
+
+TEMPLATE_TEST_CASE("every socket that is made here is close-on-exec", "[transfer]", stream, seqpacket) {
+  const auto closes_on_exec = [](const auto& made) {
+    return ::fcntl(made.fd().native_handle(), F_GETFD) == FD_CLOEXEC;
+  };
+  const auto [left, right] = pair<TestType>();
+  CHECK(closes_on_exec(left));
+  CHECK(closes_on_exec(right));
+  auto server = listener<TestType>::bind(address{}).value();
+  CHECK(closes_on_exec(server));
+  const address here = server.local_address().value();
+  CHECK(closes_on_exec(TestType::connect(here).value()));
+  CHECK(closes_on_exec(TestType::connect(here, dont_wait).value()));
+  CHECK(closes_on_exec(server.accept().value()));
+}
+
+TEST_CASE("every datagram socket that is made here is close-on-exec", "[transfer]") {
+  const auto closes_on_exec = [](const datagram& made) {
+    return ::fcntl(made.fd().native_handle(), F_GETFD) == FD_CLOEXEC;
+  };
+  const auto [left, right] = pair<datagram>();
+  CHECK(closes_on_exec(left));
+  CHECK(closes_on_exec(right));
+  const auto bound = datagram::bind(address{}).value();
+  CHECK(closes_on_exec(bound));
+  CHECK(closes_on_exec(datagram::connect(bound.local_address().value()).value()));
+  CHECK(closes_on_exec(datagram::open().value()));
 }
 
 TEMPLATE_TEST_CASE("channels can be moved", "[transfer]", stream, datagram, seqpacket) {

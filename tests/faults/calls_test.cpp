@@ -156,6 +156,16 @@ TEST_CASE("accept retries what a client's impatience causes", "[faults]") {
   }
 }
 
+TEMPLATE_TEST_CASE("an accepted socket is close-on-exec from the first, not by a second call", "[faults]", stream,
+                   seqpacket) {
+  auto server = listener<TestType>::bind(address{}).value();
+  const auto client = TestType::connect(server.local_address().value()).value();
+  // Whoever must set the flag in a second call would fail here; another thread could start a program before it.
+  const test::failing fault{call::fcntl, EPERM, 2};
+  CHECK(server.accept());
+  CHECK(fault.calls() == 1);
+}
+
 TEST_CASE("what cannot be asked about a peer is an error in its own part", "[faults]") {
   auto [left, right] = seqpacket::pair().value();
   for (const int number : {ENOPROTOOPT, ENOTCONN, ENODATA, EMFILE, ERANGE}) {

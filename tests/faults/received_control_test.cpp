@@ -7,8 +7,11 @@
 
 #include <scm/channel.hpp>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <vector>
 
 using namespace scm;
@@ -179,6 +182,32 @@ TEST_CASE("a walk that ends in nonsense is malformed and what came before it is 
   REQUIRE_FALSE(got);
   CHECK(got.error().code == errc::malformed);
   CHECK(watched.closed());
+}
+
+TEST_CASE("the kernel is given clear room for control data, whatever was in memory before", "[malformed]") {
+  auto [left, right] = pair<seqpacket>();
+  REQUIRE(left.send("x"));
+  std::size_t room = 0;
+  bool clear = false;
+  const test::faults looking{[&](sys::call which, void* argument, long&) {
+    if (which == sys::call::recvmsg) {
+      const auto& message = *static_cast<msghdr*>(argument);
+      room = message.msg_controllen;
+      clear =
+          std::all_of(static_cast<std::byte*>(message.msg_control), static_cast<std::byte*>(message.msg_control) + room,
+                      [](std::byte b) { return b == std::byte{}; });
+    }
+    return false;
+  }};
+  // Room for few descriptors is inside the message, which is made where it is returned to.
+  using outcome = result<message, receive_error>;
+  alignas(outcome) std::byte memory[sizeof(outcome)];
+  std::memset(memory, 0xaa, sizeof memory);
+  auto* const got = ::new (memory) outcome(right.receive(buffer, 1));
+  CHECK(got->has_value());
+  std::destroy_at(got);
+  CHECK(room >= CMSG_SPACE(2 * sizeof(int)));
+  CHECK(clear);
 }
 
 TEST_CASE("a receive that wrote no control data shows none, whatever the length says", "[malformed]") {
