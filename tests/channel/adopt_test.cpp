@@ -43,8 +43,8 @@ TEMPLATE_TEST_CASE("an inherited socket becomes a channel and close-on-exec", "[
   CHECK(right.receive(buffer, 1)->descriptors.size() == 1);
 }
 
-TEMPLATE_TEST_CASE("what is not such a socket is refused and stays with the caller", "[adopt]", stream, datagram,
-                   seqpacket) {
+TEMPLATE_TEST_CASE("what is not such a socket is refused and stays with the caller", "[adopt][no-valgrind]", stream,
+                   datagram, seqpacket) {
   const auto refused = [](owned_fd&& fd, auto why) {
     const int number = fd.native_handle();
     CHECK(TestType::adopt(std::move(fd)).error() == why);

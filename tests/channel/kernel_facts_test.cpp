@@ -163,7 +163,7 @@ TEST_CASE("B1: room for one descriptor with its padding is room for two", "[kern
   }
 }
 
-TEST_CASE("B7: at a full table descriptors are dropped, and MSG_CTRUNC is the only sign", "[kernel]") {
+TEST_CASE("B7: at a full table descriptors are dropped, and MSG_CTRUNC is the only sign", "[kernel][no-valgrind]") {
   const owned_fd file = test::scratch_file();
   const std::array<borrowed_fd, 3> three{file, file, file};
   for (const int type : types) {
@@ -362,7 +362,7 @@ TEST_CASE("E5: a process without privileges cannot send another's credentials", 
   CHECK(nobody.succeeded());
 }
 
-TEST_CASE("E9: at a full table SCM_PIDFD holds a negative errno, without MSG_CTRUNC", "[kernel]") {
+TEST_CASE("E9: at a full table SCM_PIDFD holds a negative errno, without MSG_CTRUNC", "[kernel][no-valgrind]") {
   const ends pair = make_pair(SOCK_SEQPACKET);
   if (!set(pair.right, 76)) SCM_SKIP("SO_PASSPIDFD needs Linux 6.5");
   REQUIRE(send(pair.left, "x") == 1);

@@ -337,7 +337,7 @@ TEST_CASE("a bound datagram channel removes its file", "[listener]") {
   CHECK(fs::is_empty(where.path()));
 }
 
-TEST_CASE("at a full descriptor table accept fails and the connection waits", "[listener]") {
+TEST_CASE("at a full descriptor table accept fails and the connection waits", "[listener][no-valgrind]") {
   auto server = listener<seqpacket>::bind(address::autobind()).value();
   auto client = seqpacket::connect(server.local_address().value()).value();
   {

@@ -29,8 +29,8 @@ std::pair<Channel, Channel> pair() {
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("descriptors that find no free slot are an error and the others are closed", "[loss]", stream,
-                   datagram, seqpacket) {
+TEMPLATE_TEST_CASE("descriptors that find no free slot are an error and the others are closed", "[loss][no-valgrind]",
+                   stream, datagram, seqpacket) {
   for (int free = 0; free <= 8; ++free) {
     for (const std::size_t count : {1U, 2U, 5U, 9U, 253U}) {
       INFO(free << " free slots, " << count << " descriptors");
@@ -74,7 +74,7 @@ TEST_CASE("after a loss a stream receives nothing more, and still sends", "[loss
   CHECK_FALSE(queued.front().closed());
 }
 
-TEMPLATE_TEST_CASE("a partial receive tells what it let pass", "[loss]", datagram, seqpacket) {
+TEMPLATE_TEST_CASE("a partial receive tells what it let pass", "[loss][no-valgrind]", datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   SECTION("surplus descriptors, closed") {
     auto watched = send_watched(left, 3);
@@ -125,8 +125,8 @@ TEST_CASE("a partial receive leaves a stream alive", "[loss]") {
   CHECK(right.receive(buffer, 1)->size == 1);
 }
 
-TEMPLATE_TEST_CASE("a descriptor table that was full once does not show an old number again", "[loss]", datagram,
-                   seqpacket) {
+TEMPLATE_TEST_CASE("a descriptor table that was full once does not show an old number again", "[loss][no-valgrind]",
+                   datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   send_watched(left, 2);
   REQUIRE(right.receive(buffer, 2));  // leaves control data behind in whatever memory is reused
@@ -141,8 +141,8 @@ TEMPLATE_TEST_CASE("a descriptor table that was full once does not show an old n
   CHECK(all_closed(watched));
 }
 
-TEMPLATE_TEST_CASE("with a reserve, a full table is reported before anything is lost", "[loss]", stream, datagram,
-                   seqpacket) {
+TEMPLATE_TEST_CASE("with a reserve, a full table is reported before anything is lost", "[loss][no-valgrind]", stream,
+                   datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   const auto watched = send_watched(left, 2);
   {
@@ -162,7 +162,7 @@ TEMPLATE_TEST_CASE("with a reserve, a full table is reported before anything is 
         std::errc::timed_out);
 }
 
-TEST_CASE("a reserve counts the pidfd that comes with each message", "[loss]") {
+TEST_CASE("a reserve counts the pidfd that comes with each message", "[loss][no-valgrind]") {
   auto [left, right] = pair<seqpacket>();
   if (!right.set(receive_item::pidfd, true)) SCM_SKIP("SO_PASSPIDFD needs Linux 6.5");
   const auto watched = send_watched(left, 2);
@@ -171,8 +171,8 @@ TEST_CASE("a reserve counts the pidfd that comes with each message", "[loss]") {
   CHECK(right.receive(buffer, 1, {.reserve = 0}).error() == errc::over_limit);
 }
 
-TEMPLATE_TEST_CASE("a reserve is looked at when a message has come, not before the wait for it", "[loss]", stream,
-                   datagram, seqpacket) {
+TEMPLATE_TEST_CASE("a reserve is looked at when a message has come, not before the wait for it", "[loss][no-valgrind]",
+                   stream, datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   std::deque<test::witness> watched(1);
   descriptor_list list;
@@ -191,7 +191,8 @@ TEMPLATE_TEST_CASE("a reserve is looked at when a message has come, not before t
   CHECK(right.receive(buffer, 1, {.reserve = 2})->descriptors.size() == 1);
 }
 
-TEMPLATE_TEST_CASE("at a full table a reserve does not hide the end of file", "[loss]", stream, seqpacket) {
+TEMPLATE_TEST_CASE("at a full table a reserve does not hide the end of file", "[loss][no-valgrind]", stream,
+                   seqpacket) {
   auto [left, right] = pair<TestType>();
   REQUIRE(left.send("x"));
   REQUIRE(left.shutdown_send());
@@ -201,8 +202,8 @@ TEMPLATE_TEST_CASE("at a full table a reserve does not hide the end of file", "[
   CHECK(right.receive(buffer, 1, {.reserve = 2}).error() == errc::end_of_file);
 }
 
-TEMPLATE_TEST_CASE("a message without bytes whose descriptors find no slot is a loss, not an end of file", "[loss]",
-                   datagram, seqpacket) {
+TEMPLATE_TEST_CASE("a message without bytes whose descriptors find no slot is a loss, not an end of file",
+                   "[loss][no-valgrind]", datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   const auto watched = send_watched(left, 1, "");
   const test::descriptor_limit full{test::descriptor_limit::leaving_free(0)};
@@ -256,7 +257,7 @@ TEMPLATE_TEST_CASE("with every item on, 253 descriptors and the items arrive unc
   }
 }
 
-TEST_CASE("a pidfd that the kernel could not make is refused, and no number is closed for it", "[loss]") {
+TEST_CASE("a pidfd that the kernel could not make is refused, and no number is closed for it", "[loss][no-valgrind]") {
   auto [left, right] = pair<seqpacket>();
   if (!right.set(receive_item::pidfd, true)) SCM_SKIP("SO_PASSPIDFD needs Linux 6.5");
   REQUIRE(left.send("x"));

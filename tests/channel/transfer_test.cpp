@@ -42,8 +42,8 @@ TEMPLATE_TEST_CASE("a message arrives with its bytes and its descriptor", "[tran
   CHECK(message->label().empty());
 }
 
-TEMPLATE_TEST_CASE("descriptors of every kind arrive in order and are the same open files", "[transfer]", stream,
-                   datagram, seqpacket) {
+TEMPLATE_TEST_CASE("descriptors of every kind arrive in order and are the same open files", "[transfer][no-valgrind]",
+                   stream, datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   auto examples = test::one_of_each_kind();
   REQUIRE(examples.size() >= 12);

@@ -157,7 +157,7 @@ TEMPLATE_TEST_CASE("no call sets O_NONBLOCK", "[wait]", stream, datagram, seqpac
   CHECK(::fcntl(same.native_handle(), F_GETFL) == before);
 }
 
-TEMPLATE_TEST_CASE("signals neither end a wait nor lengthen it", "[wait]", stream, datagram, seqpacket) {
+TEMPLATE_TEST_CASE("signals neither end a wait nor lengthen it", "[wait][no-valgrind]", stream, datagram, seqpacket) {
   auto [left, right] = pair<TestType>();
   const interruptions often;
   const deadline until = in(40ms);
@@ -193,7 +193,8 @@ TEST_CASE("a full datagram peer without a connection is waited for within the de
   CHECK(reader.succeeded());
 }
 
-TEST_CASE("too many descriptors in flight is an error of its own, and passes once some are received", "[wait]") {
+TEST_CASE("too many descriptors in flight is an error of its own, and passes once some are received",
+          "[wait][no-valgrind]") {
   test::child nobody{[] {
     if (!test::become_nobody()) return false;
     auto [left, right] = pair<seqpacket>();
@@ -218,7 +219,7 @@ TEST_CASE("too many descriptors in flight is an error of its own, and passes onc
   CHECK(nobody.succeeded());
 }
 
-TEST_CASE("accept waits as it is asked to", "[wait]") {
+TEST_CASE("accept waits as it is asked to", "[wait][no-valgrind]") {
   auto server = listener<seqpacket>::bind(address::autobind()).value();
   CHECK(server.try_accept().error() == std::errc::resource_unavailable_try_again);
   const deadline until = in(20ms);

@@ -12,7 +12,7 @@ using namespace scm::test;
 using kind = descriptor_kind;
 using sys::call;
 
-TEST_CASE("only what describing cannot do without makes it fail", "[faults]") {
+TEST_CASE("only what describing cannot do without makes it fail", "[faults][no-valgrind]") {
   constexpr std::array needed{call::fcntl, call::statx};
   const std::vector<example> all = one_of_each_kind();
   for (int number = 0; number < sys::calls; ++number) {
@@ -32,13 +32,13 @@ TEST_CASE("only what describing cannot do without makes it fail", "[faults]") {
   }
 }
 
-TEST_CASE("on kernels without PIDFD_GET_INFO a pidfd's process is read from fdinfo", "[faults]") {
+TEST_CASE("on kernels without PIDFD_GET_INFO a pidfd's process is read from fdinfo", "[faults][no-valgrind]") {
   const owned_fd handle = made(::syscall(SYS_pidfd_open, ::getpid(), 0));
   const failing fault{call::ioctl, ENOTTY};
   CHECK(described(handle).process == ::getpid());
 }
 
-TEST_CASE("on kernels without pidfs a pidfd is known by its name", "[faults]") {
+TEST_CASE("on kernels without pidfs a pidfd is known by its name", "[faults][no-valgrind]") {
   const owned_fd handle = made(::syscall(SYS_pidfd_open, ::getpid(), 0));
   const failing fault{call::fstatfs, EIO};
   CHECK(described(handle).kind == kind::pidfd);

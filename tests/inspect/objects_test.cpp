@@ -69,7 +69,7 @@ TEST_CASE("a fanotify group has its kind", "[objects]") {
   CHECK(described(owned_fd{number}.get()).kind == kind::fanotify);
 }
 
-TEST_CASE("a pidfd is described with the pid, and says when the process has been reaped", "[objects]") {
+TEST_CASE("a pidfd is described with the pid, and says when the process has been reaped", "[objects][no-valgrind]") {
   child other{[] { return ::pause() != 0; }};
   const owned_fd handle = made(::syscall(SYS_pidfd_open, other.pid(), 0));
   CHECK(described(handle).kind == kind::pidfd);
@@ -94,7 +94,7 @@ TEST_CASE("a userfaultfd has its kind", "[objects]") {
   CHECK(described(made(number).get()).kind == kind::userfaultfd);
 }
 
-TEST_CASE("a seccomp listener has its kind", "[objects]") {
+TEST_CASE("a seccomp listener has its kind", "[objects][no-valgrind]") {
   // In a child, because a filter cannot be taken off again.
   child other{[] {
     sock_filter allow[]{{BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW}};

@@ -63,7 +63,7 @@ TEST_CASE("a descriptor that is not open is EBADF", "[obstacles]") {
 }
 
 TEST_CASE("with a full descriptor table every kind is described, without what must be opened to be read",
-          "[obstacles]") {
+          "[obstacles][no-valgrind]") {
   const std::vector<example> all = one_of_each_kind();
   const owned_fd counter = made(::eventfd(5, EFD_CLOEXEC));
   std::vector<description> roomy;
