@@ -156,6 +156,34 @@ TEST_CASE("accept retries what a client's impatience causes", "[faults]") {
   }
 }
 
+TEST_CASE("a socket file's permissions are settled before the file exists", "[faults]") {
+  const test::temporary_folder where;
+  std::vector<call> made;
+  {
+    const test::faults recording{[&made](call which, void*, long&) {
+      if (which == call::fchmod || which == call::bind) made.push_back(which);
+      return false;
+    }};
+    CHECK(listener<stream>::bind(address::path(where / "stream").value()));
+    CHECK(datagram::bind(address::path(where / "datagram").value()));
+  }
+  CHECK(made == std::vector{call::fchmod, call::bind, call::fchmod, call::bind});
+}
+
+TEMPLATE_TEST_CASE("received descriptors are close-on-exec from the first, not by a second call", "[faults]", stream,
+                   datagram, seqpacket) {
+  auto [left, right] = TestType::pair().value();
+  REQUIRE(left.send("x", {left.fd(), right.fd()}));
+  const auto got = [&right] {
+    const test::failing fault{call::fcntl, EPERM};
+    auto message = right.receive(buffer, 2);
+    CHECK(fault.calls() == 0);
+    return message;
+  }();
+  REQUIRE(got);
+  for (const borrowed_fd fd : got->descriptors.view()) CHECK(::fcntl(fd.native_handle(), F_GETFD) == FD_CLOEXEC);
+}
+
 TEMPLATE_TEST_CASE("an accepted socket is close-on-exec from the first, not by a second call", "[faults]", stream,
                    seqpacket) {
   auto server = listener<TestType>::bind(address{}).value();
