@@ -38,7 +38,6 @@ enum class call : unsigned char {
   getsockopt,
   ioctl,
   listen,
-  lseek,
   lstat,
   mq_getattr,
   open,
@@ -129,9 +128,6 @@ inline int ioctl(int fd, unsigned long request, void* argument) noexcept {
 }
 inline int listen(int fd, int backlog) noexcept {
   return through<call::listen>([&] { return ::listen(fd, backlog); });
-}
-inline off_t lseek(int fd, off_t offset, int whence) noexcept {
-  return through<call::lseek>([&] { return ::lseek(fd, offset, whence); });
 }
 inline int lstat(const char* path, struct stat& status) noexcept {
   return through<call::lstat>([&] { return ::lstat(path, &status); });

@@ -89,7 +89,6 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EACCES, EBADF, EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSYS, EPERM)
     case unlink:
       SCM_ERRORS(EACCES, EBUSY, EIO, EISDIR, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS)
-    case lseek:
     case pidfd_getfd:
     case pidfd_open:
       break;  // the program's alone
