@@ -209,9 +209,7 @@ struct receiver {
             fault = left.error();
           }
           break;
-        case control_kind::rights:
-        case control_kind::label:
-        case control_kind::unknown:
+        default:  // stays in the control data, for whoever looks for it
           break;
       }
     }

@@ -34,9 +34,7 @@ result<std::size_t, send_error> detail::send_message(borrowed_fd fd, socket_type
   if (const auto refused = check(type, data, descriptors.size())) return failed(*refused);
 
   control_buffer control;
-  if (options.as) {
-    if (const auto added = control.append_credentials(*options.as); !added) return failed(added.error());
-  }
+  if (options.as) (void)control.append_credentials(*options.as);  // first, and so within the room inside
   if (!descriptors.empty()) {
     if (const auto added = control.append_rights(descriptors); !added) return failed(added.error());
   }

@@ -6,19 +6,9 @@
 
 namespace scm::inline v0_1::detail {
 
-int native(socket_type type) noexcept {
-  switch (type) {
-    case socket_type::stream:
-      return SOCK_STREAM;
-    case socket_type::datagram:
-      return SOCK_DGRAM;
-    case socket_type::seqpacket:
-      break;
-  }
-  return SOCK_SEQPACKET;
-}
-
 namespace {
+
+int native(socket_type type) noexcept { return static_cast<int>(type); }
 
 /// Out of line, the kernel drops the descriptors of an urgent byte (kernel fact C11).
 result<void> read_urgent_bytes_in_line(borrowed_fd socket, socket_type type) noexcept {

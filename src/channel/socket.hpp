@@ -7,8 +7,6 @@
 
 namespace scm::inline v0_1::detail {
 
-[[nodiscard]] int native(socket_type type) noexcept;
-
 /// A new socket, close-on-exec, with its options set; `flags` may add SOCK_NONBLOCK.
 [[nodiscard]] result<owned_fd> open_socket(socket_type type, const channel_options& options, int flags = 0) noexcept;
 [[nodiscard]] result<std::pair<owned_fd, owned_fd>> open_pair(socket_type type) noexcept;

@@ -55,7 +55,6 @@ std::error_code waiter::ready(borrowed_fd fd, short events) noexcept {
 }
 
 std::error_code waiter::back_off() noexcept {
-  if (never()) return os_error(EAGAIN);
   const auto span = std::min(left(), backoff_);
   if (span.count() == 0) return timed_out();
   sys::sleep_ns(static_cast<long>(span.count()));  // woken early by a signal is as good

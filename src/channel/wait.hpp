@@ -24,7 +24,7 @@ class waiter {
   [[nodiscard]] std::error_code ready(borrowed_fd fd, short events) noexcept;
   /// Before a call that has no flag against waiting: waits for an event, or only looks for one.
   [[nodiscard]] std::error_code before(borrowed_fd fd, short events) noexcept;
-  /// Sleeps, longer each time.
+  /// Sleeps, longer each time. Not for `dont_wait`, which has no time to sleep.
   [[nodiscard]] std::error_code back_off() noexcept;
   /// After EINTR: whether there is time for another attempt.
   [[nodiscard]] std::error_code interrupted() const noexcept;

@@ -57,15 +57,7 @@ address::form address::kind() const noexcept {
 
 std::string_view address::name() const noexcept {
   const std::string_view bytes{native_.sun_path, std::min<std::size_t>(size_ - family_size, limits::address_bytes)};
-  switch (kind()) {
-    case form::unnamed:
-      return {};
-    case form::abstract:
-      return bytes.substr(1);
-    case form::path:
-      break;
-  }
-  return bytes.substr(0, bytes.find('\0'));
+  return kind() == form::abstract ? bytes.substr(1) : bytes.substr(0, bytes.find('\0'));
 }
 
 address_text address::text() const noexcept {

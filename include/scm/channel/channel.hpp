@@ -11,13 +11,16 @@
 #include <scm/core/fd.hpp>
 #include <scm/core/identity.hpp>
 
+#include <sys/socket.h>
+
 #include <cstddef>
 #include <initializer_list>
 #include <utility>
 
 namespace scm::inline v0_1 {
 
-enum class socket_type : unsigned char { stream, datagram, seqpacket };
+/// The types of Unix sockets, by the kernel's numbers.
+enum class socket_type : unsigned char { stream = SOCK_STREAM, datagram = SOCK_DGRAM, seqpacket = SOCK_SEQPACKET };
 
 /// What the kernel can attach to each received message. Set it before the peer sends: what was queued earlier carries
 /// pid 0 and the overflow ids (kernel fact E4).

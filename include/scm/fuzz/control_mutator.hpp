@@ -177,12 +177,9 @@ class control_mutator {
       case 3:  // a length that means something to somebody
         one.length = any_of(lengths);
         break;
-      case 4: {  // a length near the truth
-        const std::array<std::uint64_t, 5> steps{1, 4, 8, 12, 16};
-        const std::uint64_t step = any_of(steps);
-        one.length = honest_length(one) + (below(2) == 0 ? step : 0 - step);
+      case 4:  // a length near the truth
+        one.length = honest_length(one) + any_of(steps) * (below(2) == 0 ? 1 : UINT64_MAX);
         break;
-      }
       case 5:
         one.level = any_of(levels);
         break;
@@ -202,7 +199,7 @@ class control_mutator {
       case 10:
         one.length = honest_length(one);
         break;
-      case 11:
+      default:
         if (!one.payload.empty()) {
           const std::size_t at = below(one.payload.size());
           const std::int32_t value = any_of(values);
@@ -235,6 +232,7 @@ class control_mutator {
                                                          1ull << 63,
                                                          UINT64_MAX - 7,
                                                          UINT64_MAX};
+  static constexpr std::array<std::uint64_t, 5> steps{1, 4, 8, 12, 16};
   static constexpr std::array<std::int32_t, 10> values{-1, 0, 1, 2, -100, -13, 253, 254, 999'999'999, 0x7fffffff};
 
   std::uint64_t state_;
