@@ -24,7 +24,7 @@ result<owned_fd> peer_pidfd(int fd) noexcept {
   int number = -1;
   socklen_t size = sizeof number;
   if (sys::getsockopt(fd, SOL_SOCKET, uapi::so_peerpidfd, &number, &size) != 0) return failed(errno);
-  if (number < 0) return failed(-number);
+  if (number < 0) return failed(ENODATA);  // a success that brought none is nobody
   return owned_fd{number};
 }
 

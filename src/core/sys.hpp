@@ -60,9 +60,9 @@ inline constexpr int calls = static_cast<int>(call::unlink) + 1;
 
 #if SCM_SYS_FAULTS
 /// Asked before each call: true to answer `result` instead of the kernel (errno set beforehand when it is -1).
-/// `argument` is the msghdr of sendmsg and recvmsg, the structure of statx, or the int that says what is asked for: the
-/// command of fcntl, the option of getsockopt and setsockopt, the request of ioctl, the type of socket and socketpair;
-/// else null.
+/// `argument` is the msghdr of sendmsg and recvmsg, the structure of statx, fstat and lstat, the `option_asked` of
+/// getsockopt, or the int that says what is asked for: the command of fcntl, the option of setsockopt, the request of
+/// ioctl, the type of socket and socketpair; else null.
 using fault_hook = bool (*)(call which, void* argument, long& result);
 void set_fault_hook(fault_hook hook) noexcept;
 bool faulted(call which, void* argument, long& result) noexcept;
@@ -105,7 +105,7 @@ inline int flock(int fd, int operation) noexcept {
   return through<call::flock>([&] { return ::flock(fd, operation); });
 }
 inline int fstat(int fd, struct stat& status) noexcept {
-  return through<call::fstat>([&] { return ::fstat(fd, &status); });
+  return through<call::fstat>([&] { return ::fstat(fd, &status); }, &status);
 }
 inline int fstatfs(int fd, struct statfs& status) noexcept {
   return through<call::fstatfs>([&] { return ::fstatfs(fd, &status); });
@@ -119,8 +119,15 @@ inline int getsockname(int fd, sockaddr* name, socklen_t* size) noexcept {
 inline int getpeername(int fd, sockaddr* name, socklen_t* size) noexcept {
   return through<call::getpeername>([&] { return ::getpeername(fd, name, size); });
 }
+/// What getsockopt is asked for and where its answer goes; the option is first, as where it is the whole argument.
+struct option_asked {
+  int name;
+  void* value;
+  socklen_t* size;
+};
 inline int getsockopt(int fd, int level, int name, void* value, socklen_t* size) noexcept {
-  return through<call::getsockopt>([&] { return ::getsockopt(fd, level, name, value, size); }, &name);
+  const option_asked asked{name, value, size};
+  return through<call::getsockopt>([&] { return ::getsockopt(fd, level, name, value, size); }, &asked);
 }
 inline int ioctl(int fd, unsigned long request, void* argument) noexcept {
   const int asked = static_cast<int>(request);
@@ -130,7 +137,7 @@ inline int listen(int fd, int backlog) noexcept {
   return through<call::listen>([&] { return ::listen(fd, backlog); });
 }
 inline int lstat(const char* path, struct stat& status) noexcept {
-  return through<call::lstat>([&] { return ::lstat(path, &status); });
+  return through<call::lstat>([&] { return ::lstat(path, &status); }, &status);
 }
 /// mq_getattr(3) without librt: EBADF for whatever is not a message queue.
 inline int mq_getattr(int fd, void* attributes) noexcept {

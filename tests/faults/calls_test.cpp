@@ -1,16 +1,23 @@
 // System calls that fail: the exact error, nothing open, nothing half done.
+#include "core/uapi.hpp"
 #include "support/catch.hpp"
 #include "support/faults.hpp"
 #include "support/kinds.hpp"
+#include "support/process.hpp"
 #include "support/temporary_folder.hpp"
 
 #include <scm/channel.hpp>
 
 #include <array>
+#include <cstring>
 #include <filesystem>
+#include <span>
+#include <string>
+#include <vector>
 
 using namespace scm;
 using namespace std::chrono_literals;
+using namespace std::string_literals;
 using sys::call;
 namespace fs = std::filesystem;
 
@@ -23,6 +30,23 @@ std::error_code code_of(const result<T>& r) {
 }
 
 address anywhere(const char* name) { return address::abstract(name).value(); }
+
+std::error_code system_error(int number) { return {number, std::system_category()}; }
+
+// Answers one option of getsockopt as a kernel would that has this to tell.
+test::faults telling(int option, std::span<const std::byte> what) {
+  return test::faults{[option, what](call which, void* argument, long& answer) {
+    if (which != call::getsockopt) return false;
+    const auto& asked = *static_cast<const sys::option_asked*>(argument);
+    if (asked.name != option) return false;
+    const bool fits = what.size() <= *asked.size;
+    if (fits && !what.empty()) std::memcpy(asked.value, what.data(), what.size());
+    *asked.size = static_cast<socklen_t>(what.size());
+    answer = fits ? 0 : -1;
+    if (!fits) errno = ERANGE;
+    return true;
+  }};
+}
 }  // namespace
 
 TEST_CASE("an interrupted connect goes on until its deadline", "[faults]") {
@@ -55,17 +79,16 @@ TEST_CASE("a stale file that cannot be examined is not replaced", "[faults]") {
     CHECK(replace() == why);
     CHECK(fs::exists(where / "socket"));
   };
-  const auto system = [](int number) { return std::error_code{number, std::system_category()}; };
-  fails(call::flock, EWOULDBLOCK, 1, system(EADDRINUSE));
-  fails(call::flock, ENOLCK, 1, system(ENOLCK));
-  fails(call::lstat, EACCES, 2, system(EACCES));  // the first looks at the lock
-  fails(call::getsockopt, ENOMEM, 1, system(ENOMEM));
-  fails(call::socket, EMFILE, 2, system(EMFILE));
-  fails(call::connect, EACCES, 1, system(EADDRINUSE));
-  fails(call::unlink, EACCES, 1, system(EACCES));
+  fails(call::flock, EWOULDBLOCK, 1, system_error(EADDRINUSE));
+  fails(call::flock, ENOLCK, 1, system_error(ENOLCK));
+  fails(call::lstat, EACCES, 2, system_error(EACCES));  // the first looks at the lock
+  fails(call::getsockopt, ENOMEM, 1, system_error(ENOMEM));
+  fails(call::socket, EMFILE, 2, system_error(EMFILE));
+  fails(call::connect, EACCES, 1, system_error(EADDRINUSE));
+  fails(call::unlink, EACCES, 1, system_error(EACCES));
   stale();
   const test::failing fault{call::bind, EACCES, 2, 2};
-  CHECK(replace() == system(EACCES));
+  CHECK(replace() == system_error(EACCES));
   CHECK(fs::is_empty(where.path()));
 }
 
@@ -77,6 +100,18 @@ TEST_CASE("a lock that keeps vanishing is given up on", "[faults]") {
     CHECK(listener<stream>::bind(at, {.file = {.replace_stale = true}}).error() == std::errc::address_in_use);
     CHECK(fault.calls() == 16);
   }
+  // Its number alone is not the lock: on another file system it is another file's.
+  int looks = 0;
+  const test::faults elsewhere{[&](call which, void* argument, long& answer) {
+    if (which != call::lstat) return false;
+    ++looks;
+    auto& status = *static_cast<struct stat*>(argument);
+    answer = ::lstat((where / "socket.lock").c_str(), &status);
+    ++status.st_dev;
+    return true;
+  }};
+  CHECK(listener<stream>::bind(at, {.file = {.replace_stale = true}}).error() == std::errc::address_in_use);
+  CHECK(looks == 16);
 }
 
 TEMPLATE_TEST_CASE("items that cannot be asked about are not taken to be off, unless the kernel lacks them", "[faults]",
@@ -200,9 +235,8 @@ TEST_CASE("what cannot be asked about a peer is an error in its own part", "[fau
     const test::failing fault{call::getsockopt, number};
     const peer_identity peer = right.peer();
     const auto expected = [&](std::error_code code) {
-      return number == ENOPROTOOPT
-                 ? code == errc::unsupported
-                 : code == std::error_code(number, std::system_category()) || code == errc::over_limit;
+      return number == ENOPROTOOPT ? code == errc::unsupported
+                                   : code == system_error(number) || code == errc::over_limit;
     };
     CHECK(expected(peer.process.value.error()));
     CHECK(expected(peer.pidfd.value.error()));
@@ -212,6 +246,75 @@ TEST_CASE("what cannot be asked about a peer is an error in its own part", "[fau
   const test::failing fault{call::getpeername, ENOTCONN};
   CHECK(right.peer_address().error() == std::errc::not_connected);
   CHECK(right.local_address());
+}
+
+TEST_CASE("the label of a peer is told whole and without its terminator, or not at all", "[faults]") {
+  auto [left, right] = seqpacket::pair().value();
+  const auto label_of = [&](std::string_view told) {
+    const test::faults labelling = telling(uapi::so_peersec, std::as_bytes(std::span{told}));
+    return right.peer().label.value;
+  };
+  const std::string longest(limits::label_bytes, 'l');
+  CHECK(label_of("system_u:object")->view() == "system_u:object");
+  CHECK(label_of({"system_u:object", 16})->view() == "system_u:object");
+  CHECK(label_of("")->empty());
+  CHECK(label_of(longest)->view() == longest);
+  CHECK(label_of(longest + '\0')->view() == longest);
+  CHECK(label_of(longest + 'l').error() == errc::over_limit);
+  CHECK(label_of(longest + "l\0"s).error() == errc::over_limit);
+}
+
+TEST_CASE("the groups of a peer are told up to as many as Linux has", "[faults]") {
+  auto [left, right] = seqpacket::pair().value();
+  for (const std::size_t count : {limits::peer_groups, limits::peer_groups + 1}) {
+    const std::vector<gid_t> many(count, 1234);
+    const test::faults belonging = telling(uapi::so_peergroups, std::as_bytes(std::span{many}));
+    const auto groups = right.peer().groups.value;
+    if (count == limits::peer_groups) {
+      CHECK((groups == many));
+    } else {
+      CHECK(groups.error() == errc::over_limit);
+    }
+  }
+}
+
+TEST_CASE("a peer whose pidfd is told and not given has none", "[faults]") {
+  auto [left, right] = seqpacket::pair().value();
+  const test::faults promising = telling(uapi::so_peerpidfd, {});
+  CHECK(right.peer().pidfd.value.error() == system_error(ENODATA));
+}
+
+TEST_CASE("a socket that cannot refuse descriptors, as was asked, is not made", "[faults]") {
+  const auto server = listener<stream>::bind(anywhere("scm-faults")).value();
+  const channel_options refusing{.accept_descriptors = false};
+  for (const int number : {ENOPROTOOPT, EPERM}) {
+    const test::faults refusing_to{[number](call which, void* argument, long& answer) {
+      if (which != call::setsockopt || *static_cast<const int*>(argument) != uapi::so_passrights) return false;
+      answer = -1;
+      errno = number;
+      return true;
+    }};
+    const std::error_code why = number == EPERM ? system_error(EPERM) : make_error_code(errc::unsupported);
+    CHECK(stream::connect(anywhere("scm-faults"), no_deadline, refusing).error() == why);
+    CHECK(datagram::open(refusing).error() == why);
+    CHECK(listener<stream>::bind(address{}, {.channel = refusing}).error() == why);
+  }
+}
+
+TEST_CASE("where the kernel does not tell how many descriptors are open, a reserve looks at each number",
+          "[faults][no-valgrind]") {
+  auto [left, right] = seqpacket::pair().value();
+  const owned_fd file = test::scratch_file();
+  REQUIRE(left.send("x", {file}));
+  const test::faults before_6_2{[](call which, void* argument, long& answer) {
+    if (which != call::lstat) return false;
+    answer = ::lstat("/proc/self/fd/", static_cast<struct stat*>(argument));
+    static_cast<struct stat*>(argument)->st_size = 0;
+    return true;
+  }};
+  const test::descriptor_limit few{test::descriptor_limit::leaving_free(3)};
+  CHECK(right.receive(buffer, 1, {.reserve = 2}).error() == errc::no_headroom);
+  CHECK(right.receive(buffer, 1, {.reserve = 1})->descriptors.size() == 1);
 }
 
 TEST_CASE("a close that fails is over all the same, and errno is left alone", "[faults]") {
