@@ -4,6 +4,7 @@
 #include "support/allocation_failure.hpp"
 #include "support/catch.hpp"
 #include "support/kinds.hpp"
+#include "support/process.hpp"
 
 #include <scm/channel.hpp>
 
@@ -90,4 +91,18 @@ TEST_CASE("a send without memory for its control data sends nothing", "[allocati
   REQUIRE_FALSE(sent);
   CHECK(sent.error() == std::errc::not_enough_memory);
   CHECK(right.try_receive(buffer, 253).error() == std::errc::resource_unavailable_try_again);
+}
+
+TEST_CASE("without memory for a peer's groups, these alone are an error", "[allocation]") {
+  test::child member{[] {
+    const gid_t groups[] = {1234, 77};
+    if (::geteuid() == 0 && ::setgroups(2, groups) != 0) return false;
+    const auto ends = seqpacket::pair().value();
+    const std::size_t count = ends.first.peer().groups.value.value().size();
+    const test::allocation_failure none;
+    const peer_identity peer = ends.first.peer();
+    return peer.process.value == credentials::own() &&
+           (count == 0 || peer.groups.value.error() == std::errc::not_enough_memory);
+  }};
+  CHECK(member.succeeded());
 }

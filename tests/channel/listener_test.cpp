@@ -302,6 +302,16 @@ TEST_CASE("a socket file is told from another that took its place and its inode"
   }
 }
 
+TEST_CASE("a listener that is moved to itself keeps its file and its lock", "[listener]") {
+  const temporary_folder where;
+  const std::string path = where / "socket";
+  auto server = listener<stream>::bind(at(path), {.file = {.replace_stale = true}}).value();
+  auto& itself = server;
+  server = std::move(itself);
+  CHECK(stream::connect(at(path)));
+  CHECK(fs::exists(path + ".lock"));
+}
+
 TEST_CASE("a file that was kept has no lock beside it", "[listener]") {
   const temporary_folder where;
   const std::string path = where / "socket";

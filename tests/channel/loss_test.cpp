@@ -202,6 +202,23 @@ TEMPLATE_TEST_CASE("at a full table a reserve does not hide the end of file", "[
   CHECK(right.receive(buffer, 1, {.reserve = 2}).error() == errc::end_of_file);
 }
 
+TEMPLATE_TEST_CASE("a message without bytes is no end of file for a reserve, and waits until there is room",
+                   "[loss][no-valgrind]", datagram, seqpacket) {
+  auto [left, right] = pair<TestType>();
+  const auto watched = send_watched(left, 1, "");
+  if (std::same_as<TestType, datagram>) REQUIRE(left.send(""));
+  {
+    const test::descriptor_limit full{test::descriptor_limit::leaving_free(0)};
+    CHECK(right.receive(buffer, 1, {.reserve = 2}).error() == errc::no_headroom);
+  }
+  CHECK_FALSE(all_closed(watched));
+  CHECK(right.receive(buffer, 1, {.reserve = 2})->descriptors.size() == 1);
+  if (std::same_as<TestType, datagram>) {
+    const test::descriptor_limit full{test::descriptor_limit::leaving_free(0)};
+    CHECK(right.receive(buffer, 1, {.reserve = 2}).error() == errc::no_headroom);
+  }
+}
+
 TEMPLATE_TEST_CASE("a message without bytes whose descriptors find no slot is a loss, not an end of file",
                    "[loss][no-valgrind]", datagram, seqpacket) {
   auto [left, right] = pair<TestType>();

@@ -324,3 +324,10 @@ TEST_CASE("a fault is told by its place and in words of its own") {
   CHECK(std::ranges::adjacent_find(texts) == texts.end());
   CHECK_FALSE(parse_error{fault::too_large, 0} == parse_error{fault::too_large, 1});
 }
+
+TEST_CASE("faults are the same only if they are of one kind and at one place") {
+  const parse_error error{fault::length_past_end, 16};
+  CHECK(error == parse_error{fault::length_past_end, 16});
+  CHECK_FALSE(error == parse_error{fault::length_past_end, 24});
+  CHECK_FALSE(error == parse_error{fault::payload_size, 16});
+}

@@ -7,6 +7,8 @@
 
 #include <scm/channel.hpp>
 
+#include <netinet/in.h>
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -82,6 +84,31 @@ TEMPLATE_TEST_CASE("a refused slot is an error; the other descriptors are closed
       CHECK(got.error().code == errc::refused);
       CHECK(got.error().installed == 1);
       CHECK(watched.closed());
+    }
+  }
+}
+
+TEST_CASE("a refused slot over the maximum is no surplus, since there was nothing to close", "[refused]") {
+  for (const bool partial : {false, true}) {
+    auto [left, right] = pair<seqpacket>();
+    const owned_fd file = test::scratch_file();
+    REQUIRE(left.send("x", {file, file}));
+    const rewritten denied{[](msghdr& message) {
+      int taken = -1;
+      auto* const second = CMSG_DATA(CMSG_FIRSTHDR(&message)) + sizeof(int);
+      std::memcpy(&taken, second, sizeof taken);
+      ::close(taken);
+      const int refusal = -EACCES;
+      std::memcpy(second, &refusal, sizeof refusal);
+    }};
+    const auto got = partial ? right.receive_partial(buffer, 1) : right.receive(buffer, 1);
+    if (partial) {
+      REQUIRE(got);
+      CHECK(got->surplus == 0);
+      CHECK(test::inode_of(got->descriptors[0]) == test::inode_of(file));
+    } else {
+      CHECK(got.error().code == errc::refused);
+      CHECK(got.error().installed == 1);
     }
   }
 }
@@ -245,6 +272,40 @@ TEST_CASE("a message of a type unknown here is handed on untouched", "[unknown]"
   CHECK(kind_of(*unknown) == control_kind::unknown);
   CHECK(unknown->type == 99);
   CHECK(unknown->payload.size() == 16);
+}
+
+TEST_CASE("descriptors are those of the socket level: another level's message of their type is handed on",
+          "[unknown]") {
+  auto [left, right] = pair<seqpacket>();
+  REQUIRE(right.set(receive_item::timestamp, true));
+  REQUIRE(left.send("x"));
+  test::witness watched;
+  const owned_fd ours = watched.give();
+  {
+    const rewritten replaced{[&ours](msghdr& message) {
+      const int number = ours.native_handle();
+      message.msg_controllen = 0;
+      add(message, IPPROTO_IPV6, SCM_RIGHTS, &number, sizeof number);
+    }};
+    const auto got = right.receive(buffer, 1);
+    REQUIRE(got);
+    CHECK(got->descriptors.empty());
+    CHECK(got->control().next()->level == IPPROTO_IPV6);
+  }
+  CHECK_FALSE(watched.closed());
+}
+
+TEST_CASE("a datagram's sender with an address of another family has none", "[malformed]") {
+  auto [left, right] = pair<datagram>();
+  REQUIRE(left.send("x"));
+  const rewritten elsewhere{[](msghdr& message) {
+    static_cast<sockaddr_un*>(message.msg_name)->sun_family = AF_INET;
+    message.msg_namelen = 16;
+  }};
+  const auto got = right.receive(buffer, 0);
+  REQUIRE(got);
+  CHECK(got->size == 1);
+  CHECK_FALSE(got->from);
 }
 
 TEST_CASE("a security label comes with the message, without its terminator", "[label]") {

@@ -89,12 +89,14 @@ TEST_CASE("changes of one message break it in every way that the walk can name",
 }
 
 TEST_CASE("a cross keeps whole messages of both", "[fuzz]") {
-  const bytes a = generated(abi::lp64, 7), b = generated(abi::lp64, 11);
-  REQUIRE((well_formed(a, abi::lp64) && well_formed(b, abi::lp64)));
-  for (std::uint64_t seed = 0; seed != 200; ++seed) {
-    bytes crossed(1024);
-    crossed.resize(fuzz::control_mutator{abi::lp64, seed}.cross(a, b, crossed));
-    CHECK(well_formed(crossed, abi::lp64));
+  for (const abi layout : {abi::lp64, abi::ilp32}) {
+    const bytes a = generated(layout, 7), b = generated(layout, 11);
+    REQUIRE((well_formed(a, layout) && well_formed(b, layout)));
+    for (std::uint64_t seed = 0; seed != 200; ++seed) {
+      bytes crossed(1024);
+      crossed.resize(fuzz::control_mutator{layout, seed}.cross(a, b, crossed));
+      CHECK(well_formed(crossed, layout));
+    }
   }
 }
 

@@ -41,6 +41,12 @@ inline std::ostream& operator<<(std::ostream& out, const walk_step& step) {
 }
 }  // namespace scm::inline v0_1::fuzz
 
+TEST_CASE("steps are the same only if they are of one kind and at one place", "[fuzz]") {
+  CHECK(header(8) == header(8));
+  CHECK_FALSE(header(8) == header(16));
+  CHECK_FALSE(header(8) == fault(8));
+}
+
 TEST_CASE("all walks agree on what is well formed", "[fuzz]") {
   for (const abi layout : both_layouts) {
     const auto bytes = control_bytes{layout}.message(1, 2, {7, 8, 9}).pad().message(1, 1, {4, 5}).pad();
