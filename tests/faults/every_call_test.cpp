@@ -20,7 +20,7 @@ std::vector<scenario> all_scenarios() {
 }  // namespace
 
 TEST_CASE("whichever system call fails, and however, its caller gets the right error and everything goes on",
-          "[faults]") {
+          "[faults][no-valgrind]") {
   every_call tried;
   const std::vector<scenario> all = all_scenarios();
   for (const scenario& one : all) tried.one_at_a_time(one);
@@ -28,7 +28,8 @@ TEST_CASE("whichever system call fails, and however, its caller gets the right e
   CHECK(tried.distinct() >= 3000);  // different in scenario, place, call or error
 }
 
-TEST_CASE("from whichever system call on nothing succeeds, there is an error and nothing leaks", "[faults]") {
+TEST_CASE("from whichever system call on nothing succeeds, there is an error and nothing leaks",
+          "[faults][no-valgrind]") {
   every_call tried;
   for (const scenario& one : all_scenarios()) tried.from_there_on(one);
   CHECK(tried.distinct() >= 300);

@@ -230,7 +230,8 @@ int status_under(const use& one, const test::words& calls) {
 
 }  // namespace
 
-TEST_CASE("each use works under a filter of what the document lists for it, and of nothing less", "[syscalls]") {
+TEST_CASE("each use works under a filter of what the document lists for it, and of nothing less",
+          "[syscalls][no-valgrind]") {
   if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
   auto rows = test::table_under("## By use", SCM_DOCS "/syscalls.md");
   for (const auto& [row, one] : uses()) {

@@ -382,7 +382,8 @@ std::string listed(const test::words& all) {
 
 }  // namespace
 
-TEST_CASE("each operation makes the system calls that the document lists for it, and all of them", "[syscalls]") {
+TEST_CASE("each operation makes the system calls that the document lists for it, and all of them",
+          "[syscalls][no-valgrind]") {
   auto rows = test::table_under("## By operation", SCM_DOCS "/syscalls.md");
   for (const operation& one : operations) {
     INFO(one.row);
