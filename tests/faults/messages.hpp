@@ -192,7 +192,9 @@ scenario conversing() {
                     if (const auto e = keep(server, listener<Channel>::bind(at))) return e;
                     if (const auto e = keep(client, Channel::connect(at))) return e;
                     if (const auto e = keep(accepted, server->accept())) return e;
-                    if (const auto e = code_of(accepted->peer().process.value)) return e;
+                    const peer_identity peer = accepted->peer();
+                    if (const auto e = code_of(peer.process.value)) return e;
+                    if (const auto e = code_of(peer.groups.value)) return e;
                     if (const auto e = code_of(client->send("hello", {file, file}))) return e;
                     if (const auto e = keep(there, accepted->receive(room(), 2))) return e;
                     if (const auto e = code_of(accepted->send_owned("there", there->descriptors))) return e;
@@ -212,8 +214,8 @@ scenario conversing() {
                   check_exchange(next, taken);
                   return code;
                 }};
-  made.exceptions = {{usual, sys::call::getsockopt, SO_PEERCRED}};
-  for (const int word : {uapi::so_peerpidfd, uapi::so_peergroups, uapi::so_peersec}) {
+  made.exceptions = {{usual, sys::call::getsockopt, SO_PEERCRED}, {usual, sys::call::getsockopt, uapi::so_peergroups}};
+  for (const int word : {uapi::so_peerpidfd, uapi::so_peersec}) {
     made.exceptions.push_back({unmoved, sys::call::getsockopt, word});  // parts that were not looked at
   }
   add_adoption(made.exceptions);
