@@ -9,6 +9,7 @@
 
 #include <scm/core/control_items.hpp>
 #include <scm/core/control_view.hpp>
+#include <scm/fuzz/libc_walks.hpp>
 #include <scm/fuzz/walk_models.hpp>
 
 #include <sys/socket.h>

@@ -107,20 +107,6 @@ void translate(std::span<std::byte> control, const world& w) {
   }
 }
 
-int send(borrowed_fd through, std::span<std::byte> control) {
-  char byte = 'x';
-  iovec data{&byte, 1};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.data();
-  message.msg_controllen = control.size();
-  const ssize_t sent = ::sendmsg(through.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  if (sent == 1) return 0;
-  FUZZ_CHECK(sent == -1);
-  return errno;
-}
-
 // The one message that is there: as many descriptors as were sent, open, and the sender that was claimed.
 void check_arrival(borrowed_fd from, const fuzz::send_verdict& expected) {
   char byte = 0;
@@ -178,8 +164,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* input, std::size_t siz
       fuzz::judge_send(control, scm::abi::native, unprivileged ? w.unprivileged : w.self, wrong_with, exists, mapped);
 
   if (unprivileged) become(nobody);
-  const int answer = send(near, control);
+  const ssize_t sent = send_raw(near, {"x", 1}, control);
+  const int answer = sent == 1 ? 0 : errno;
   if (unprivileged) become(w.self.uids[1]);
+  FUZZ_CHECK(sent == 1 || sent == -1);
 
   if (answer != expected.error) {
     std::fprintf(stderr, "the kernel says %s, predicted was %s\n", std::strerror(answer),

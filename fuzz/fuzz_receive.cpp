@@ -107,14 +107,7 @@ void send(borrowed_fd through, const scenario& s, const things_to_send& things) 
   scm::control_buffer control;
   FUZZ_CHECK(control.append_rights(fds).has_value());
   const std::vector<char> bytes(s.payload, 'x');
-  iovec data{const_cast<char*>(bytes.data()), bytes.size()};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = const_cast<std::byte*>(control.bytes().data());
-  message.msg_controllen = control.bytes().size();
-  const ssize_t sent = ::sendmsg(through.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-  FUZZ_CHECK(sent == static_cast<ssize_t>(s.payload));
+  FUZZ_CHECK(send_raw(through, bytes, control.bytes()) == static_cast<ssize_t>(s.payload));
 }
 
 // --- by recvmsg(2) ---------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include <array>
-#include <cstdlib>
+#include <span>
 #include <utility>
 
 namespace scm::fuzz_support {
@@ -33,6 +33,17 @@ inline std::pair<owned_fd, owned_fd> socket_pair(int type) {
   int ends[2];
   FUZZ_CHECK(::socketpair(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
   return {out_of_the_way(owned_fd{ends[0]}), out_of_the_way(owned_fd{ends[1]})};
+}
+
+// sendmsg(2), without waiting: the bytes taken, or -1 and errno.
+inline ssize_t send_raw(borrowed_fd through, std::span<const char> bytes, std::span<const std::byte> control) {
+  iovec data{const_cast<char*>(bytes.data()), bytes.size()};
+  msghdr message{};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = const_cast<std::byte*>(control.data());
+  message.msg_controllen = control.size();
+  return ::sendmsg(through.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 inline constexpr std::array socket_types{SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET};

@@ -88,6 +88,23 @@ TEST_CASE("changes of one message break it in every way that the walk can name",
   CHECK(sizes.size() > 20);
 }
 
+TEST_CASE("what is taken apart and put together again is what it was, faults and all", "[fuzz]") {
+  for (const abi layout : {abi::lp64, abi::ilp32}) {
+    int faulty = 0;
+    for (std::uint64_t seed = 0; seed != 500; ++seed) {
+      bytes control = generated(layout, seed);
+      // A last message with a bad length, and bytes that are too few for a header.
+      if (seed % 4 == 1) control.insert(control.end(), 40, 0xff);
+      if (seed % 4 == 2) control.insert(control.end(), 7, 0xff);
+      faulty += well_formed(control, layout) ? 0 : 1;
+      bytes again(control.size() + 16, 0xee);
+      again.resize(fuzz::put_together(fuzz::take_apart(control, layout), layout, again));
+      CHECK(again == control);
+    }
+    CHECK(faulty > 100);
+  }
+}
+
 TEST_CASE("a cross keeps whole messages of both", "[fuzz]") {
   for (const abi layout : {abi::lp64, abi::ilp32}) {
     const bytes a = generated(layout, 7), b = generated(layout, 11);

@@ -2,6 +2,7 @@
 #include "support/bytes.hpp"
 #include "support/catch.hpp"
 
+#include <scm/fuzz/libc_walks.hpp>
 #include <scm/fuzz/walk_models.hpp>
 
 #include <vector>

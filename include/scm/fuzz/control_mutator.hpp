@@ -1,17 +1,13 @@
 /// Control data for a fuzzer: made up, changed, and crossed, message by message rather than byte by byte.
 ///
-///     extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max, unsigned
-///     seed) {
-///       scm::fuzz::control_mutator mutator{scm::abi::native, seed};
-///       return mutator.mutate({data, max}, size);
+///     extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max, unsigned seed) {
+///       return scm::fuzz::control_mutator{scm::abi::native, seed}.mutate({data, max}, size);
 ///     }
 ///
 /// The same seed and bytes give the same result, as libFuzzer asks for. Nothing here throws but for want of memory.
 #pragma once
 
-#include <scm/core/cmsg.hpp>
-
-#include <boost/container/small_vector.hpp>
+#include <scm/fuzz/loose_message.hpp>
 
 #include <algorithm>
 #include <array>
@@ -23,15 +19,16 @@
 
 namespace scm::inline v0_1::fuzz {
 
+/// Makes and changes control data. Each call goes on with the same sequence of chances.
 class control_mutator {
  public:
   control_mutator(abi layout, std::uint64_t seed) noexcept : state_{seed}, layout_{layout} {}
 
   /// Changes the `size` bytes at the front of `room` and returns how many there are then, at most `room.size()`.
   [[nodiscard]] std::size_t mutate(std::span<std::uint8_t> room, std::size_t size) {
-    auto list = decode(room.first(std::min(size, room.size())));
+    auto list = take_apart(room.first(std::min(size, room.size())), layout_);
     for (std::size_t changes = 1 + below(3); changes != 0; --changes) change(list);
-    return encode(list, room);
+    return put_together(list, layout_, room);
   }
 
   /// The first messages of `a` and the last ones of `b`, as many bytes of it as `room` has.
@@ -53,17 +50,11 @@ class control_mutator {
     std::vector<message> list(1 + below(below(8) + 1));
     for (message& one : list) one = make();
     if (below(4) == 0) change(list);
-    return encode(list, room);
+    return put_together(list, layout_, room);
   }
 
  private:
-  struct message {
-    std::uint64_t length = 0;
-    std::int32_t level = 0, type = 0;
-    boost::container::small_vector<std::uint8_t, 64> payload;  // what is really there, whatever the length says
-    bool padded = true;
-    bool headless = false;  // bytes at the end that are too few for a header
-  };
+  using message = loose_message;
 
   [[nodiscard]] std::uint64_t random() noexcept {  // splitmix64
     std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
@@ -79,64 +70,12 @@ class control_mutator {
 
   // The start of one of the messages, or the end of all that can be told apart; 0 and the size included.
   [[nodiscard]] std::size_t boundary(std::span<const std::uint8_t> bytes) noexcept {
-    const std::size_t word = layout_ == abi::lp64 ? 8 : 4;
+    control_view walk{std::as_bytes(bytes), layout_};
     std::size_t at = 0;
-    for (std::size_t skip = below(8); skip != 0 && bytes.size() - at >= word + 8; --skip) {
-      std::uint64_t length = 0;
-      std::memcpy(&length, bytes.data() + at, word);
-      if (length < word + 8 || length > bytes.size() - at) break;
-      at += std::min(cmsg_align(static_cast<std::size_t>(length), layout_), bytes.size() - at);
-    }
-    return at;
-  }
-
-  // Takes lengths at their word where they fit, and all that is left where they do not: nothing is dropped.
-  [[nodiscard]] std::vector<message> decode(std::span<const std::uint8_t> bytes) const {
-    const std::size_t word = layout_ == abi::lp64 ? 8 : 4;
-    const std::size_t header = word + 8;
-    std::vector<message> list;
-    list.reserve(8);
-    while (!bytes.empty()) {
-      message one;
-      if (bytes.size() < header) {
-        one.payload.assign(bytes.begin(), bytes.end());
-        one.headless = true;
-        bytes = {};
-      } else {
-        std::memcpy(&one.length, bytes.data(), word);
-        std::memcpy(&one.level, bytes.data() + word, 4);
-        std::memcpy(&one.type, bytes.data() + word + 4, 4);
-        const bool honest = one.length >= header && one.length <= bytes.size();
-        const std::size_t size = honest ? static_cast<std::size_t>(one.length) : bytes.size();
-        one.payload.assign(bytes.begin() + static_cast<std::ptrdiff_t>(header),
-                           bytes.begin() + static_cast<std::ptrdiff_t>(size));
-        const std::size_t step = std::min(cmsg_align(size, layout_), bytes.size());
-        one.padded = step == cmsg_align(size, layout_);
-        bytes = bytes.subspan(step);
-      }
-      list.push_back(std::move(one));
-    }
-    return list;
-  }
-
-  // As many whole messages as fit.
-  [[nodiscard]] std::size_t encode(const std::vector<message>& list, std::span<std::uint8_t> room) const {
-    const std::size_t word = layout_ == abi::lp64 ? 8 : 4;
-    std::size_t at = 0;
-    for (const message& one : list) {
-      const std::size_t header = one.headless ? 0 : word + 8;
-      const std::size_t size = header + one.payload.size();
-      const std::size_t space = one.padded && !one.headless ? cmsg_align(size, layout_) : size;
-      if (space > room.size() - at) break;
-      std::uint8_t* const to = room.data() + at;
-      std::memset(to, 0, space);
-      if (header != 0) {
-        std::memcpy(to, &one.length, word);
-        std::memcpy(to + word, &one.level, 4);
-        std::memcpy(to + word + 4, &one.type, 4);
-      }
-      if (!one.payload.empty()) std::memcpy(to + header, one.payload.data(), one.payload.size());
-      at += space;
+    for (std::size_t skip = below(8); skip != 0; --skip) {
+      const auto one = walk.next();
+      if (!one) break;
+      at = std::min(one->offset + cmsg_space(one->payload.size(), layout_), bytes.size());
     }
     return at;
   }
@@ -150,7 +89,13 @@ class control_mutator {
     one.payload.resize(size);
     for (auto& byte : one.payload) byte = static_cast<std::uint8_t>(below(4) == 0 ? random() : below(8));
     one.length = honest_length(one);
+    pad(one);
     return one;
+  }
+
+  void pad(message& one) const {
+    const std::size_t size = cmsg_len(one.payload.size(), layout_);
+    one.padding.assign(cmsg_align(size, layout_) - size, 0);
   }
 
   [[nodiscard]] std::uint64_t honest_length(const message& one) const noexcept {
@@ -189,12 +134,18 @@ class control_mutator {
       case 7:
         one.payload.resize(any_of(sizes));
         one.length = honest_length(one);
+        pad(one);
         break;
       case 8:
-        one.padded = !one.padded;
+        if (one.padding.empty()) {
+          pad(one);
+        } else {
+          one.padding.clear();
+        }
         break;
       case 9:  // more payload than the length says, or less
         one.payload.resize(one.payload.size() + below(16) - std::min<std::size_t>(one.payload.size(), below(16)));
+        pad(one);
         break;
       case 10:
         one.length = honest_length(one);

@@ -1,8 +1,9 @@
 /// The rules by which others walk over control data, one step at a time, to compare a parser with.
 ///
-/// Each is written down from its source and shares no code with the library or with another: `reference_walk` is the
-/// plain meaning of cmsg(3), `kernel_walk` what Linux accepts from a sender, `glibc_walk` and `musl_walk` the CMSG_
-/// macros of the two C libraries. They work on offsets alone, so that any bytes are safe for them.
+/// Each is written down from its source and shares no code with the library: `reference_walk`, which shares none with
+/// the others either, is the plain meaning of cmsg(3), `kernel_walk` what Linux accepts from a sender, `glibc_walk` and
+/// `musl_walk` the CMSG_ macros of the two C libraries. They work on offsets alone, so that any bytes are safe for
+/// them.
 #pragma once
 
 #include <scm/core/cmsg.hpp>
@@ -104,63 +105,6 @@ class kernel_walk {
   std::span<const std::byte> bytes_;
   std::uint64_t at_ = 0;
   bool compat_;
-};
-
-/// glibc 2.36 and later: CMSG_FIRSTHDR and __cmsg_nxthdr (bits/socket.h). A header is handed out once it is wholly
-/// inside; its length is looked at when the next one is asked for.
-class glibc_walk {
- public:
-  constexpr glibc_walk(std::span<const std::byte> bytes, abi layout) noexcept
-      : bytes_{bytes}, word_{layout == abi::lp64 ? 8u : 4u}, header_{word_ + 8} {}
-
-  [[nodiscard]] constexpr walk_step next() noexcept {
-    constexpr walk_step over{walk_step::kind::end, 0};
-    if (!begun_) {
-      begun_ = true;
-      return bytes_.size() >= header_ ? walk_step{walk_step::kind::header, 0} : over;
-    }
-    const std::uint64_t length = detail::load_length(bytes_, at_, word_);
-    const std::uint64_t padding = (word_ - (length & (word_ - 1))) & (word_ - 1);
-    const auto left = static_cast<std::uint64_t>(bytes_.size()) - at_;
-    if (length < header_ || left < header_ + padding || left - header_ - padding < length) return over;
-    at_ += length + padding;
-    return {walk_step::kind::header, static_cast<std::size_t>(at_)};
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-  std::uint64_t at_ = 0;
-  std::uint64_t word_, header_;
-  bool begun_ = false;
-};
-
-/// musl 1.2: CMSG_FIRSTHDR and CMSG_NXTHDR (sys/socket.h). cmsg_len is 32 bits wide in both layouts; a next header
-/// with nothing behind it is not handed out; in 32 bits the rounding wraps.
-class musl_walk {
- public:
-  constexpr musl_walk(std::span<const std::byte> bytes, abi layout) noexcept
-      : bytes_{bytes}, word_{layout == abi::lp64 ? 8u : 4u}, header_{word_ + 8} {}
-
-  [[nodiscard]] constexpr walk_step next() noexcept {
-    constexpr walk_step over{walk_step::kind::end, 0};
-    if (!begun_) {
-      begun_ = true;
-      return bytes_.size() >= header_ ? walk_step{walk_step::kind::header, 0} : over;
-    }
-    const std::uint64_t mask = word_ == 8 ? ~std::uint64_t{0} : 0xffffffff;  // size_t of the layout
-    const std::uint64_t length = detail::load_length(bytes_, at_, 4);
-    const std::uint64_t rounded = (length + word_ - 1) & ~(word_ - 1) & mask;
-    if (length < header_ || ((rounded + header_) & mask) >= bytes_.size() - at_) return over;
-    if (rounded == 0) return {walk_step::kind::stuck, static_cast<std::size_t>(at_)};
-    at_ += rounded;
-    return {walk_step::kind::header, static_cast<std::size_t>(at_)};
-  }
-
- private:
-  std::span<const std::byte> bytes_;
-  std::uint64_t at_ = 0;
-  std::uint64_t word_, header_;
-  bool begun_ = false;
 };
 
 }  // namespace scm::inline v0_1::fuzz
