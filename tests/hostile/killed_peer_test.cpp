@@ -46,16 +46,24 @@ class chance {
   std::minstd_rand random_{20260101};
 };
 
+// Until it is killed. A function, which a lambda must not spell out: being a constant expression as far as Clang knows,
+// it is evaluated in advance, endless loop and all, for as many steps as the compiler allows.
+[[noreturn]] void stay() {
+  for (;;) ::pause();
+}
+[[noreturn]] void scribble(volatile char& byte) {
+  for (;;) byte = static_cast<char>(byte + 1);
+}
+
 // The peer: a process that tells when it has reached its point, and lives on there until it is killed.
 class victim {
  public:
   template <class Body>
   explicit victim(Body body)
-      : process_{[this, &body] {
+      : process_{[this, &body]() -> bool {
           body(point_);
           point_.reach();  // for those that have nothing to do but wait
-          for (;;) ::pause();
-          return true;
+          stay();
         }} {}
 
   [[nodiscard]] pid_t pid() const { return pid_; }  // also when it is dead
@@ -116,6 +124,21 @@ trouble refuses_ours(Channel& ours) {
     return unless(first.error() == std::errc::connection_refused && second.error() == std::errc::not_connected,
                   "datagrams to a dead peer are not ECONNREFUSED, then ENOTCONN");
   }
+}
+
+// End of file where there is a connection, and nothing more in either direction.
+template <class Channel>
+trouble over(Channel& ours) {
+  if (!nothing_follows(ours)) return "no end of file";
+  return refuses_ours(ours);
+}
+
+// What a dead peer had not read makes its end a reset, once, where there is a connection (kernel fact C14).
+template <class Channel>
+trouble reset_then_over(Channel& ours) {
+  std::array<std::byte, 8> room;
+  if (scene<Channel>::connected && ours.try_receive(room, 0).error() != std::errc::connection_reset) return "no reset";
+  return over(ours);
 }
 
 // Both ends of a conversation, of which the first is the peer's, to be hung up here once the peer has it.
@@ -218,8 +241,7 @@ trouble accepted_and_silent(scene<Channel>& here, chance&) {
   if (!peer.reached()) return "not reached";
   peer.kill();
   // With credentials asked for: an end of file that must not read as a message of root's.
-  if (!nothing_follows(with.ours())) return "no end of file";
-  return refuses_ours(with.ours());
+  return over(with.ours());
 }
 
 template <class Channel>
@@ -326,8 +348,7 @@ trouble blocked_in_a_receive(scene<Channel>& here, chance& when) {
   if (!peer.reached()) return "not reached";
   when.spin(200us);
   peer.kill();
-  if (!nothing_follows(with.ours())) return "no end of file";
-  return refuses_ours(with.ours());
+  return over(with.ours());
 }
 
 template <class Channel>
@@ -369,7 +390,7 @@ trouble holding_our_memory(scene<Channel>& here, chance& when) {
     auto* const bytes = static_cast<volatile char*>(mapped);
     bytes[0] = 'w';
     point.reach();
-    for (;;) bytes[1] = static_cast<char>(bytes[1] + 1);
+    scribble(bytes[1]);
   }};
   if (!with.ours().send("x", {memory})) return "not sent";
   hang_up(with.theirs());
@@ -397,13 +418,7 @@ trouble between_shutdown_and_close(scene<Channel>& here, chance&) {
   const auto before = with.ours().send("x", {}, {.until = patience()});
   peer.kill();
   if (!before) return "not sent, though the peer could still receive: " + before.error().code.message();
-  // What it had not read makes its end a reset, once, where there is a connection (kernel fact C14).
-  std::array<std::byte, 8> room;
-  if (scene<Channel>::connected && with.ours().try_receive(room, 0).error() != std::errc::connection_reset) {
-    return "no reset";
-  }
-  if (!nothing_follows(with.ours())) return "no end of file";
-  return refuses_ours(with.ours());
+  return reset_then_over(with.ours());
 }
 
 template <class Channel>
@@ -415,12 +430,7 @@ trouble with_ours_unread(scene<Channel>& here, chance&) {
   const auto watched = test::send_watched(with.ours(), 3);
   peer.kill();
   if (!test::all_closed(watched)) return "a descriptor is left";
-  std::array<std::byte, 8> room;
-  if (scene<Channel>::connected && with.ours().try_receive(room, 0).error() != std::errc::connection_reset) {
-    return "no reset";
-  }
-  if (!nothing_follows(with.ours())) return "no end of file";
-  return refuses_ours(with.ours());
+  return reset_then_over(with.ours());
 }
 
 template <class Channel>
@@ -509,7 +519,7 @@ trouble waiting_to_get_in(scene<Channel>& here, chance& when) {
       const auto in = Channel::connect(narrow.local_address().value());
       point.reach();
       const auto waits = Channel::connect(narrow.local_address().value());
-      for (;;) ::pause();
+      stay();
     }};
     if (!peer.reached()) return "not reached";
     when.spin(200us);
