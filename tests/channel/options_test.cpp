@@ -188,3 +188,21 @@ TEST_CASE("the identity of a connection stays that of who made it", "[options]")
   CHECK(client.succeeded());
   CHECK(accepted.peer().process.value->pid == pid);  // a number that may name somebody else by now
 }
+
+TEST_CASE("every stream reads urgent bytes in line, however it came about", "[options]") {
+  const auto in_line = [](const stream& one) {
+    int on = 0;
+    socklen_t size = sizeof on;
+    return ::getsockopt(one.fd().native_handle(), SOL_SOCKET, SO_OOBINLINE, &on, &size) == 0 && on == 1;
+  };
+  const auto [left, right] = pair<stream>();
+  CHECK((in_line(left) && in_line(right)));
+  auto server = listener<stream>::bind(address::autobind()).value();
+  const auto connected = stream::connect(server.local_address().value()).value();
+  CHECK(in_line(connected));
+  CHECK(in_line(server.accept(in(10s)).value()));
+  int ends[2];
+  REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) == 0);
+  const owned_fd other{ends[1]};
+  CHECK(in_line(stream::adopt(owned_fd{ends[0]}).value()));
+}
