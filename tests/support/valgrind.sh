@@ -6,7 +6,8 @@
 # Left out are cases with the tag [no-valgrind], for what valgrind 3.19 does otherwise than the kernel: it keeps an
 # RLIMIT_NOFILE of its own and leaves the kernel's alone, answers pidfd_open(2) and younger calls with ENOSYS, and hands
 # signals on late, some after their handler is gone. For the same reasons tests/hostile and the targets that limit the
-# table, fuzz_receive and fuzz_channel_sequence, are not run here.
+# table, fuzz_receive and fuzz_channel_sequence, are not run here. Threads take turns (--fair-sched): otherwise one that
+# does not sleep can keep all others from running, for ever.
 set -euo pipefail
 
 build=$(readlink -f "$1")
@@ -43,7 +44,7 @@ under_valgrind() {
   # about descriptors. A child with any other error exits with $wrong, which its test sees.
   # shellcheck disable=SC2016 # the inner shell expands it: its process becomes valgrind
   timeout -k 5 150 bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$logs/$name.pid" \
-    valgrind -q --track-fds=yes --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+    valgrind -q --fair-sched=try --track-fds=yes --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
     --error-exitcode=$wrong --suppressions="$root/tests/support/valgrind.supp" --log-file="$logs/$name-%p.log" "$@" \
     </dev/null >"$logs/$name.out" 2>&1 || status=$?
   left=$(open_at_exit "$logs/$name-$(<"$logs/$name.pid").log")
