@@ -130,8 +130,8 @@ outcome<> endpoint::open_listening(const place& at, const address* to, borrowed_
     return listener<Channel>::bind(*to, {.file = {.replace_stale = at.replace}, .channel = options});
   });
   if (!made) return failed(binding(at, *to), "listen at " + at.spelled, made.error());
+  remove_when_interrupted(made->file(), *to, at.replace);
   listener_ = std::move(*made);
-  if (to->kind() == address::form::path) remove_when_interrupted(*to, at.replace);
   return {};
 }
 
@@ -141,8 +141,8 @@ outcome<> endpoint::open_bound(const place& at, const address& to) {
     return datagram::bind(to, {.replace_stale = at.replace}, options);
   });
   if (!made) return failed(binding(at, to), "receive at " + at.spelled, made.error());
+  remove_when_interrupted(made->file(), to, at.replace);
   channel_ = std::move(*made);
-  if (to.kind() == address::form::path) remove_when_interrupted(to, at.replace);
   return {};
 }
 

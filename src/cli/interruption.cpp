@@ -86,7 +86,9 @@ interruptions_held::interruptions_held() noexcept {
 }
 interruptions_held::~interruptions_held() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
-void remove_when_interrupted(const address& at, bool locked) noexcept {
+void remove_when_interrupted(const socket_file& file, const address& at, bool locked) noexcept {
+  struct stat status{};
+  if (!file.handle() || ::fstat(file.handle().native_handle(), &status) != 0) return;
   doomed = {};
   const auto path = at.name();
   path.copy(doomed.path.data(), doomed.path.size() - 1);
@@ -95,8 +97,6 @@ void remove_when_interrupted(const address& at, bool locked) noexcept {
     path.copy(doomed.lock.data(), limits::address_bytes);
     suffix.copy(doomed.lock.data() + path.size(), suffix.size());
   }
-  struct stat status{};
-  if (::lstat(doomed.path.data(), &status) != 0) return;
   doomed.device = status.st_dev;
   doomed.inode = status.st_ino;
   armed = true;

@@ -1,6 +1,7 @@
 /// Signals that end the program: what is done before they do.
 #pragma once
 
+#include <scm/channel/socket_file.hpp>
 #include <scm/core/address.hpp>
 
 #include <sys/types.h>
@@ -25,9 +26,9 @@ class interruptions_held {
   sigset_t before_;
 };
 
-/// Has the file at `at`, as it is now, removed on interruption, and the lock file beside it if it is `locked`. One file
-/// at a time. Call both with interruptions held.
-void remove_when_interrupted(const address& at, bool locked) noexcept;
+/// Has the file that was bound at `at` removed on interruption, and the lock file beside it if it is `locked`. Nothing
+/// for an address without a file. One file at a time. Call both with interruptions held.
+void remove_when_interrupted(const socket_file& file, const address& at, bool locked) noexcept;
 void keep_when_interrupted() noexcept;
 
 /// Until it is called with 0: a signal from a process is passed on to `child`; one from the terminal has reached it

@@ -114,6 +114,30 @@ TEST_CASE("a socket file is never wider than 0600, whatever the umask", "[listen
   ::umask(before);
 }
 
+TEST_CASE("the handle of a socket's file stays with the file that was bound", "[listener]") {
+  const temporary_folder where;
+  auto server = listener<seqpacket>::bind(at(where / "socket")).value();
+  const auto receiver = datagram::bind(at(where / "datagrams")).value();
+  const auto inode_of = [](borrowed_fd file) {
+    struct stat status{};
+    REQUIRE(::fstat(file.native_handle(), &status) == 0);
+    return status.st_ino;
+  };
+  const auto named = [&](const char* name) {
+    struct stat status{};
+    REQUIRE(::lstat((where / name).c_str(), &status) == 0);
+    return status.st_ino;
+  };
+  CHECK(inode_of(server.file().handle()) == named("socket"));
+  CHECK(inode_of(receiver.file().handle()) == named("datagrams"));
+  fs::rename(where / "socket", where / "moved");
+  leave_stale_file(where / "socket");
+  CHECK(inode_of(server.file().handle()) == named("moved"));
+  server.keep_file();
+  CHECK_FALSE(server.file().handle());
+  CHECK_FALSE(listener<seqpacket>::bind(address::autobind()).value().file().handle());
+}
+
 TEST_CASE("an existing file is left alone unless replacing was asked for", "[listener]") {
   const temporary_folder where;
   const std::string path = where / "socket";

@@ -44,6 +44,9 @@ class SCM_API datagram : public channel {
                                                         borrowed_fds descriptors = {},
                                                         const send_options& options = {}) noexcept;
 
+  /// Its file, if one was made for it.
+  [[nodiscard]] const socket_file& file() const noexcept { return file_; }
+
  private:
   using channel::channel;
 

@@ -29,6 +29,8 @@ class SCM_API listening_socket {
   [[nodiscard]] result<address> local_address() const noexcept;
   /// Leaves the socket's file behind, for a successor that holds the same socket, and gives up the lock beside it.
   void keep_file() noexcept { file_.keep(); }
+  /// Its file, if one was made for it.
+  [[nodiscard]] const socket_file& file() const noexcept { return file_; }
 
   listening_socket(listening_socket&&) noexcept = default;
   listening_socket& operator=(listening_socket&& other) noexcept;

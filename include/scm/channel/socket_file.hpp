@@ -37,6 +37,9 @@ class SCM_API socket_file {
   void remove() noexcept;
   /// Leaves the file where it is, for a successor that holds the same socket, and gives up the lock.
   void keep() noexcept;
+  /// An O_PATH handle of the file that was bound, lent: it tells the file from another of its name. Invalid when there
+  /// is no file.
+  [[nodiscard]] borrowed_fd handle() const noexcept { return made_.get(); }
 
  private:
   void unlock() noexcept;
