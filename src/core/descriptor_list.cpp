@@ -2,7 +2,7 @@
 
 #include "core/os_error.hpp"
 #include "core/renew.hpp"
-#include "core/sys.hpp"
+#include "core/run_closer.hpp"
 
 namespace scm::inline v0_1 {
 
@@ -31,11 +31,10 @@ std::error_code descriptor_list::refusal(std::size_t slot) const noexcept {
 }
 
 void descriptor_list::clear() noexcept {
-  const int before = errno;  // as detail::close_descriptor keeps it
+  detail::run_closer closer;
   for (const borrowed_fd slot : slots_) {
-    if (slot) sys::close(slot.native_handle());
+    if (slot) closer.add(slot.native_handle());
   }
-  errno = before;
   slots_.clear();
 }
 

@@ -26,6 +26,7 @@ enum class call : unsigned char {
   bind,
   clock_nanosleep,
   close,
+  close_range,
   connect,
   fchmod,
   fcntl,
@@ -91,6 +92,9 @@ inline int sleep_ns(long nanoseconds) noexcept {
 inline int close(int fd) noexcept {
   const int closed = ::close(fd);
   return through<call::close>([&] { return closed; });
+}
+inline int close_range(unsigned first, unsigned last) noexcept {
+  return through<call::close_range>([&] { return ::close_range(first, last, 0); });
 }
 inline int connect(int fd, const sockaddr* name, socklen_t size) noexcept {
   return through<call::connect>([&] { return ::connect(fd, name, size); });

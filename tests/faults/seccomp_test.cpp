@@ -40,6 +40,7 @@ const std::map<std::string, std::vector<long>>& numbers() {
       SCM_NUMBER(bind),
       SCM_NUMBER(clock_nanosleep),
       SCM_NUMBER(close),
+      SCM_NUMBER(close_range),
       SCM_NUMBER(connect),
       SCM_NUMBER(fchmod),
       SCM_NUMBER(fcntl),
@@ -138,6 +139,14 @@ const std::map<std::string, use>& uses() {
          auto ends = shared_pair<seqpacket>();
          ends->first.send("x", {test::scratch_file().get()}).value();
          return [ends] { return arrives(ends->second, 1); };
+       }},
+      {"the same, more than one descriptor at a time",
+       [](const test::temporary_folder&) {
+         auto ends = shared_pair<seqpacket>();
+         const owned_fd file = test::scratch_file();
+         ends->first.send("x", {file.get(), file.get()}).value();
+         ends->first.send("x", {file.get()}).value();
+         return [ends] { return arrives(ends->second, 2) && arrives(ends->second, 1); };
        }},
       {"the same with a deadline, or datagrams",
        [](const test::temporary_folder&) {

@@ -35,6 +35,8 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EINTR, EINVAL, EPERM, ENOSYS)
     case close:
       SCM_ERRORS(EBADF, EDQUOT, EINTR, EIO, ENOSPC)
+    case close_range:
+      SCM_ERRORS(EINVAL, ENOMEM, ENOSYS, EPERM)
     case connect:
       SCM_ERRORS(EACCES, EAGAIN, EBADF, ECONNREFUSED, EFAULT, EINTR, EISCONN, ENOENT, ENOMEM, ENOTSOCK, EPERM,
                  EPROTOTYPE)

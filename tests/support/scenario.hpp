@@ -89,8 +89,9 @@ inline std::error_code expected(const scenario& of, const fault& f, std::error_c
   switch (f.made.which) {
     using enum sys::call;
     case close:
+    case close_range:
     case clock_nanosleep:
-      return clean;  // dropped: the number is free all the same; a shorter sleep is as good
+      return clean;  // dropped: the number is free all the same, or by another call; a shorter sleep is as good
     case getrlimit:
       return errc::no_headroom;
     case poll:
