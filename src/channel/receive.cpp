@@ -39,6 +39,21 @@ message& message::operator=(message&& other) noexcept {
   return *this;
 }
 
+void message::clear() noexcept {
+  size = 0;
+  descriptors.clear();
+  sender.reset();
+  sender_pidfd.reset();
+  sender_pidfd_refusal.reset();
+  queued_at.reset();
+  queued_bytes.reset();
+  from.reset();
+  surplus = 0;
+  descriptors_lost = false;
+  payload_cut = false;
+  control_.clear();
+}
+
 std::string_view message::label() const& noexcept {
   control_view walk = control();
   while (const auto item = walk.next()) {
@@ -278,6 +293,17 @@ struct receiver {
 [[gnu::flatten]] result<message, receive_error> channel::receive(mutable_buffers room, std::size_t max,
                                                                  const receive_options& options) noexcept {
   return detail::receiver::run(*this, room, max, options, false);
+}
+
+[[gnu::flatten]] result<void, receive_error> channel::receive(message& into, mutable_buffers room, std::size_t max,
+                                                              const receive_options& options) noexcept {
+  into.clear();
+  detail::receiver one{*this, room, std::min(max, limits::descriptors_per_message), options, into};
+  if (const auto failed = one.run(false)) {
+    into.clear();
+    return std::unexpected{receive_error{*failed, one.installed, one.max}};
+  }
+  return {};
 }
 
 [[gnu::flatten]] result<message, receive_error> channel::receive_partial(mutable_buffers room, std::size_t max,

@@ -34,6 +34,18 @@ const char* text_of(int value) noexcept {
       return "not the kind of socket that is needed here";
     case errc::bad_address:
       return "not a Unix socket address: a path has 1 to 108 bytes and no NUL, an abstract name up to 107 bytes";
+    case errc::unknown_version:
+      return "records in another version of the format; use the same major version at both ends";
+    case errc::out_of_sequence:
+      return "a packet of records is missing or came twice; is somebody else using this socket?";
+    case errc::descriptors_missing:
+      return "fewer descriptors came than the records have; does something in between drop them?";
+    case errc::descriptors_surplus:
+      return "more descriptors came than the records have; all were closed";
+    case errc::record_cut:
+      return "the peer was gone before its record was whole";
+    case errc::abandoned:
+      return "the peer gave up a record that it had begun; what came of it was closed, and the next can be received";
   }
   return "unknown scm error";
 }

@@ -106,6 +106,10 @@ class SCM_API channel {
   [[nodiscard]] result<message, receive_error> try_receive(mutable_buffers room, std::size_t max) noexcept {
     return receive(room, max, {.until = dont_wait});
   }
+  /// The same into a message that is used again, whatever it held before: memory that it took for more than 32
+  /// descriptors is kept. It is empty after an error.
+  [[nodiscard]] result<void, receive_error> receive(message& into, mutable_buffers room, std::size_t max,
+                                                    const receive_options& options = {}) noexcept;
   /// As `receive`, for callers that can use what is left of a message: what was lost is told in the message, refused
   /// slots keep their place in `descriptors`, and a stream goes on.
   [[nodiscard]] result<message, receive_error> receive_partial(mutable_buffers room, std::size_t max,

@@ -25,6 +25,9 @@ class SCM_API message {
   message& operator=(message&& other) noexcept;
   ~message() = default;
 
+  /// Makes it empty, closes what it holds, and keeps its memory.
+  void clear() noexcept;
+
   message() noexcept {}  // not defaulted: value-initialising would first zero all the room inside, 900 bytes each time
 
   std::size_t size = 0;         ///< Bytes written to the caller's buffers, from the first on.

@@ -30,6 +30,10 @@ inline constexpr std::size_t control_bytes = INT_MAX;
 /// UIO_MAXIOV: more buffers in one message are EMSGSIZE (B15).
 inline constexpr std::size_t buffers_per_message = 1024;
 
+/// Most bytes of a packet of records (docs/wire.md): a receiver has room for two, whatever its bounds, and a seqpacket
+/// message of this size fits a socket's default send buffer (D3).
+inline constexpr std::size_t packet_bytes = 65536;
+
 /// Longest path or abstract name: all of sun_path, no terminator needed (D11).
 inline constexpr std::size_t address_bytes = 108;
 
