@@ -27,7 +27,8 @@ class SCM_API record_channel {
  public:
   /// Takes over a channel on which nothing was sent or received yet, and the memory for whole packets. On error the
   /// caller still owns it. Errors: `not_enough_memory`; getsockopt(2)'s; `invalid_argument` for a seqpacket socket whose
-  /// send buffer has no room for a packet's headers.
+  /// send buffer has no room for a packet's headers. Such a buffer must not be made smaller afterwards: a packet that
+  /// does not fit is EMSGSIZE, again and again.
   [[nodiscard]] static result<record_channel> make(stream&& over, const record_bounds& bounds) noexcept;
   [[nodiscard]] static result<record_channel> make(seqpacket&& over, const record_bounds& bounds) noexcept;
 
