@@ -1,7 +1,6 @@
 /// One message out.
 #include "channel/send.hpp"
 
-#include "channel/wait.hpp"
 #include "core/os_error.hpp"
 #include "core/sys.hpp"
 
@@ -16,22 +15,29 @@ namespace {
 
 std::unexpected<send_error> failed(std::error_code code) noexcept { return std::unexpected{send_error{code}}; }
 
-/// What the kernel would do silently, refused beforehand.
-std::optional<std::error_code> check(socket_type type, const const_buffers& data, std::size_t descriptors) noexcept {
+}  // namespace
+
+std::optional<std::error_code> detail::refusal_of(socket_type type, std::size_t bytes,
+                                                  std::size_t descriptors) noexcept {
   if (descriptors > limits::descriptors_per_message) return errc::over_limit;
   const bool bytes_needed =
       (type == socket_type::stream && descriptors != 0) || (type == socket_type::seqpacket && descriptors == 0);
-  if (bytes_needed && data.size() == 0) return errc::empty_message;
+  if (bytes_needed && bytes == 0) return errc::empty_message;
   return {};
 }
 
-}  // namespace
+std::error_code detail::after_failed_send(waiter& wait, borrowed_fd fd, int number) noexcept {
+  if (number == EINTR) return wait.interrupted();
+  if (number == EAGAIN) return wait.ready(fd, POLLOUT);
+  if (number == ETOOMANYREFS && !wait.forever() && !wait.never()) return wait.back_off();
+  return os_error(number);
+}
 
 result<std::size_t, send_error> detail::send_message(borrowed_fd fd, socket_type type, const address* to,
                                                      const const_buffers& data,
                                                      std::span<const borrowed_fd> descriptors,
                                                      const send_options& options) noexcept {
-  if (const auto refused = check(type, data, descriptors.size())) return failed(*refused);
+  if (const auto refused = refusal_of(type, data.size(), descriptors.size())) return failed(*refused);
 
   control_buffer control;
   if (options.as) (void)control.append_credentials(*options.as);  // first, and so within the room inside
@@ -60,12 +66,7 @@ result<std::size_t, send_error> detail::send_message(borrowed_fd fd, socket_type
     if (sent >= 0) [[likely]]
       return static_cast<std::size_t>(sent);
 
-    const int number = errno;
-    std::error_code give_up = detail::os_error(number);
-    if (number == EINTR) give_up = wait.interrupted();
-    if (number == EAGAIN) give_up = wait.ready(fd, POLLOUT);
-    if (number == ETOOMANYREFS && !wait.forever() && !wait.never()) give_up = wait.back_off();
-    if (give_up) return failed(give_up);
+    if (const auto give_up = after_failed_send(wait, fd, errno)) return failed(give_up);
   }
 }
 
