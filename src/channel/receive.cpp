@@ -84,12 +84,11 @@ bool end_is_next(const source& from) noexcept {
          (from.type == socket_type::seqpacket && (header.msg_flags & MSG_CTRUNC) == 0);
 }
 
-result<message, receive_error> receiver::run(channel& at, const mutable_buffers& room, std::size_t max,
-                                             const receive_options& options, bool partial) noexcept {
-  result<message, receive_error> out{std::in_place};
+result<void, receive_error> receiver::run(channel& at, message& into, const mutable_buffers& room, std::size_t max,
+                                          const receive_options& options, bool partial) noexcept {
   const source from = source_of(at, max);
   tally seen;
-  receiver one{from, *out, seen};
+  receiver one{from, into, seen};
   const auto receive = [&]() noexcept -> failure {
     if (at.receive_side_dead_) [[unlikely]]
       return errc::receive_side_dead;
@@ -114,8 +113,11 @@ result<message, receive_error> receiver::run(channel& at, const mutable_buffers&
       at.receive_side_dead_ = from.type == socket_type::stream;
     return loss;
   };
-  if (const auto failed = receive()) out = std::unexpected{receive_error{*failed, seen.installed, from.max}};
-  return out;
+  if (const auto failed = receive()) [[unlikely]] {
+    into.clear();
+    return std::unexpected{receive_error{*failed, seen.installed, from.max}};
+  }
+  return {};
 }
 
 }  // namespace detail
@@ -124,23 +126,26 @@ result<message, receive_error> receiver::run(channel& at, const mutable_buffers&
 // (the kernel empties the predictors of branches and returns on its way out).
 [[gnu::flatten]] result<message, receive_error> channel::receive(mutable_buffers room, std::size_t max,
                                                                  const receive_options& options) noexcept {
-  return detail::receiver::run(*this, room, max, options, false);
+  result<message, receive_error> out{std::in_place};
+  if (const auto got = detail::receiver::run(*this, *out, room, max, options, false); !got) {
+    out = std::unexpected{got.error()};
+  }
+  return out;
 }
 
 [[gnu::flatten]] result<void, receive_error> channel::receive(message& into, mutable_buffers room, std::size_t max,
                                                               const receive_options& options) noexcept {
   into.clear();
-  detail::receiver one{*this, room, std::min(max, limits::descriptors_per_message), options, into};
-  if (const auto failed = one.run(false)) {
-    into.clear();
-    return std::unexpected{receive_error{*failed, one.installed, one.max}};
-  }
-  return {};
+  return detail::receiver::run(*this, into, room, max, options, false);
 }
 
 [[gnu::flatten]] result<message, receive_error> channel::receive_partial(mutable_buffers room, std::size_t max,
                                                                          const receive_options& options) noexcept {
-  return detail::receiver::run(*this, room, max, options, true);
+  result<message, receive_error> out{std::in_place};
+  if (const auto got = detail::receiver::run(*this, *out, room, max, options, true); !got) {
+    out = std::unexpected{got.error()};
+  }
+  return out;
 }
 
 }  // namespace scm::inline v0_1

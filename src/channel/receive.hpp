@@ -209,24 +209,9 @@ struct receiver {
     return {};
   }
 
-  /// Makes a message as new, but for its memory: what it holds is closed.
-  static void forget(message& one) noexcept {
-    one.size = 0;
-    one.descriptors.clear();
-    one.sender.reset();
-    one.sender_pidfd.reset();
-    one.sender_pidfd_refusal.reset();
-    one.queued_at.reset();
-    one.queued_bytes.reset();
-    one.from.reset();
-    one.surplus = 0;
-    one.descriptors_lost = false;
-    one.payload_cut = false;
-    one.control_.clear();
-  }
-
-  static result<message, receive_error> run(channel& at, const mutable_buffers& room, std::size_t max,
-                                            const receive_options& options, bool partial) noexcept;
+  /// The whole receive of one message into `into`, which must be empty, and is again when there is none.
+  static result<void, receive_error> run(channel& at, message& into, const mutable_buffers& room, std::size_t max,
+                                         const receive_options& options, bool partial) noexcept;
 
  private:
   void take_slot(int slot) noexcept {

@@ -47,7 +47,9 @@ enum class call : unsigned char {
   poll,
   read,
   readlink,
+  recvmmsg,
   recvmsg,
+  sendmmsg,
   sendmsg,
   setsockopt,
   shutdown,
@@ -61,9 +63,9 @@ inline constexpr int calls = static_cast<int>(call::unlink) + 1;
 
 #if SCM_SYS_FAULTS
 /// Asked before each call: true to answer `result` instead of the kernel (errno set beforehand when it is -1).
-/// `argument` is the msghdr of sendmsg and recvmsg, the structure of statx, fstat and lstat, the `option_asked` of
-/// getsockopt, or the int that says what is asked for: the command of fcntl, the option of setsockopt, the request of
-/// ioctl, the type of socket and socketpair; else null.
+/// `argument` is the msghdr of sendmsg and recvmsg, the `messages_asked` of sendmmsg and recvmmsg, the structure of
+/// statx, fstat and lstat, the `option_asked` of getsockopt, or the int that says what is asked for: the command of
+/// fcntl, the option of setsockopt, the request of ioctl, the type of socket and socketpair; else null.
 using fault_hook = bool (*)(call which, void* argument, long& result);
 void set_fault_hook(fault_hook hook) noexcept;
 bool faulted(call which, void* argument, long& result) noexcept;
@@ -166,8 +168,22 @@ inline ssize_t read(int fd, void* bytes, std::size_t size) noexcept {
 inline ssize_t readlink(const char* path, char* target, std::size_t size) noexcept {
   return through<call::readlink>([&] { return ::readlink(path, target, size); });
 }
+/// The headers of many messages, and how many there are.
+struct messages_asked {
+  mmsghdr* headers;
+  unsigned count;
+};
+/// Never with the kernel's own timeout, which is looked at only after each message (kernel fact F4).
+inline int recvmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcept {
+  const messages_asked asked{headers, count};
+  return through<call::recvmmsg>([&] { return ::recvmmsg(fd, headers, count, flags, nullptr); }, &asked);
+}
 inline ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept {
   return through<call::recvmsg>([&] { return ::recvmsg(fd, &message, flags); }, &message);
+}
+inline int sendmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcept {
+  const messages_asked asked{headers, count};
+  return through<call::sendmmsg>([&] { return ::sendmmsg(fd, headers, count, flags); }, &asked);
 }
 inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
   return through<call::sendmsg>([&] { return ::sendmsg(fd, &message, flags); }, &message);

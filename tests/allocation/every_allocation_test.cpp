@@ -1,5 +1,6 @@
 // Faults at every allocation: each one of each scenario fails, alone and with all that follow it.
 #include "faults/asking.hpp"
+#include "faults/batches.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "support/allocation_count.hpp"
@@ -35,7 +36,8 @@ std::error_code run(const scenario& of, std::size_t good, bool only_one, std::si
 
 TEST_CASE("whichever allocation fails, its caller is told and everything goes on", "[allocation]") {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_asking()}) all.insert(all.end(), more.begin(), more.end());
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_asking()})
+    all.insert(all.end(), more.begin(), more.end());
   // Without its stumble, which takes the seam, a scenario is the same as another one.
   std::erase_if(all, [](const scenario& one) { return one.stumble.has_value(); });
 

@@ -2,6 +2,7 @@
 #include "support/every_call.hpp"
 
 #include "faults/asking.hpp"
+#include "faults/batches.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "support/catch.hpp"
@@ -14,7 +15,8 @@ using namespace scm::test;
 namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_asking()}) all.insert(all.end(), more.begin(), more.end());
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_asking()})
+    all.insert(all.end(), more.begin(), more.end());
   return all;
 }
 }  // namespace

@@ -9,6 +9,7 @@
 #include "support/skip.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <scm/batch.hpp>
 #include <scm/channel.hpp>
 #include <scm/inspect.hpp>
 
@@ -56,7 +57,9 @@ const std::map<std::string, std::vector<long>>& numbers() {
       SCM_NUMBER(openat),
       SCM_NUMBER(ppoll),
       SCM_NUMBER(read),
+      SCM_NUMBER(recvmmsg),
       SCM_NUMBER(recvmsg),
+      SCM_NUMBER(sendmmsg),
       SCM_NUMBER(sendmsg),
       SCM_NUMBER(setsockopt),
       SCM_NUMBER(socket),
@@ -84,6 +87,10 @@ test::seccomp_filter filter_of(const test::words& calls) {
         filter.allow(number, 2, static_cast<std::uint32_t>(MSG_CMSG_CLOEXEC) | MSG_DONTWAIT);
       } else if (number == SYS_sendmsg) {
         filter.allow(number, 2, MSG_NOSIGNAL | MSG_DONTWAIT);
+      } else if (number == SYS_recvmmsg) {
+        filter.allow(number, 3, static_cast<std::uint32_t>(MSG_CMSG_CLOEXEC) | MSG_DONTWAIT | MSG_WAITFORONE);
+      } else if (number == SYS_sendmmsg) {
+        filter.allow(number, 3, MSG_NOSIGNAL | MSG_DONTWAIT);
       } else if (number == SYS_socket) {
         filter.allow(number, 0, AF_UNIX);
       } else if (number == SYS_accept4) {
@@ -201,6 +208,32 @@ const std::map<std::string, use>& uses() {
          const address at = address::path(where / "socket").value();
          listener<stream>::bind(at).value().keep_file();
          return [at] { return listener<stream>::bind(at, {.file = {.replace_stale = true}}).has_value(); };
+       }},
+      {"receives batches, with a deadline or of datagrams",
+       [](const test::temporary_folder&) {
+         auto ends = shared_pair<seqpacket>();
+         auto quiet = shared_pair<datagram>();
+         auto batch = std::make_shared<receive_batch>(receive_batch::make(4, 8, 1).value());
+         const owned_fd file = test::scratch_file();
+         for (int i = 0; i != 3; ++i) ends->first.send("x", {file}).value();
+         return [ends, quiet, batch] {
+           if (batch->receive(ends->second).value_or(0) != 3) return false;
+           (*batch)[0].content.descriptors.take(0).reset();
+           batch->clear();  // the others, together
+           return batch->receive(quiet->second, {.until = in(1ms)}).error() == std::errc::timed_out;
+         };
+       }},
+      {"sends batches, with a deadline",
+       [](const test::temporary_folder&) {
+         auto receiver = std::make_shared<datagram>(datagram::bind(address::autobind()).value());
+         auto sender = std::make_shared<datagram>(datagram::open().value());
+         auto batch = std::make_shared<send_batch>(send_batch::make(64, 0).value());
+         const auto to = std::make_shared<address>(receiver->local_address().value());
+         while (batch->add("x", {}, {.to = to.get()})) {
+         }
+         return [receiver, sender, batch, to] {  // the kernel has no event for this
+           return batch->send(*sender, in(1min)) && batch->send(*sender, in(1s)).error() == std::errc::timed_out;
+         };
        }},
       {"receives descriptors and describes them",
        [](const test::temporary_folder&) {

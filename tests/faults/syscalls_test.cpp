@@ -6,6 +6,7 @@
 #include "support/kinds.hpp"
 #include "support/temporary_folder.hpp"
 
+#include <scm/batch.hpp>
 #include <scm/channel.hpp>
 #include <scm/inspect.hpp>
 
@@ -176,6 +177,25 @@ void receive(collected& of, const receive_options& options, std::vector<std::pai
   REQUIRE(left.send("x", {file}));
   std::optional<message> got;
   of([&right, &got, &options] { keep(got, right.receive(buffer, 1, options)); }, failing_once(std::move(failures)));
+}
+
+template <class Channel>
+void send_batched(collected& of, deadline until, std::vector<std::pair<call, int>> failures = {}) {
+  auto [left, right] = Channel::pair().value();
+  auto batch = send_batch::make(2, 1).value();
+  const owned_fd file = test::scratch_file();
+  REQUIRE(batch.add("x", file.get()));
+  REQUIRE(batch.add("y", file.get()));
+  of([&left, &batch, until] { (void)batch.send(left, until); }, failing_once(std::move(failures)));
+}
+
+template <class Channel>
+void receive_batched(collected& of, const receive_options& options, std::vector<std::pair<call, int>> failures = {}) {
+  auto [left, right] = Channel::pair().value();
+  auto batch = receive_batch::make(2, 8, 1).value();
+  const owned_fd file = test::scratch_file();
+  REQUIRE(left.send("x", {file}));
+  of([&right, &batch, &options] { (void)batch.receive(right, options); }, failing_once(std::move(failures)));
 }
 
 struct operation {
@@ -371,6 +391,32 @@ constexpr operation operations[] = {
          (void)left.peer_address();
          (void)server.local_address();
        });
+     }},
+    {"a batch sent",
+     [](collected& of) {
+       send_batched<datagram>(of, dont_wait);
+       send_batched<seqpacket>(of, no_deadline);
+     }},
+    {"a batch sent that must wait",
+     [](collected& of) {
+       send_batched<datagram>(of, no_deadline, {{call::sendmmsg, EAGAIN}});
+       send_batched<seqpacket>(of, in(1min), {{call::sendmmsg, EAGAIN}, {call::sendmmsg, ETOOMANYREFS}});
+     }},
+    {"a batch received",
+     [](collected& of) {
+       receive_batched<datagram>(of, {.until = dont_wait});
+       receive_batched<seqpacket>(of, {});
+     }},
+    {"a batch received that must wait, and each of datagrams",
+     [](collected& of) {
+       receive_batched<seqpacket>(of, {.until = in(1min)}, {{call::recvmmsg, EAGAIN}});
+       receive_batched<datagram>(of, {}, {{call::recvmmsg, EAGAIN}});
+     }},
+    {"a batch received with a reserve",
+     [](collected& of) {
+       receive_batched<seqpacket>(of, {.reserve = 1});
+       receive_batched<seqpacket>(of, {.reserve = 1}, {{call::lstat, ENOENT}});
+       receive_batched<seqpacket>(of, {.reserve = 1}, {{call::getrlimit, EPERM}});
      }},
 };
 

@@ -14,11 +14,11 @@
 namespace scm::test {
 
 inline constexpr std::array<std::string_view, sys::calls> call_names{
-    "accept4",  "bind",    "clock_nanosleep", "close",      "close_range", "connect",     "fchmod",     "fcntl",
-    "flock",    "fstat",   "fstatfs",         "getrlimit",  "getsockname", "getpeername", "getsockopt", "ioctl",
-    "listen",   "lstat",   "mq_getattr",      "open",       "pidfd_getfd", "pidfd_open",  "poll",       "read",
-    "readlink", "recvmsg", "sendmsg",         "setsockopt", "shutdown",    "socket",      "socketpair", "statfs",
-    "statx",    "unlink"};
+    "accept4",    "bind",     "clock_nanosleep", "close",     "close_range", "connect",     "fchmod",     "fcntl",
+    "flock",      "fstat",    "fstatfs",         "getrlimit", "getsockname", "getpeername", "getsockopt", "ioctl",
+    "listen",     "lstat",    "mq_getattr",      "open",      "pidfd_getfd", "pidfd_open",  "poll",       "read",
+    "readlink",   "recvmmsg", "recvmsg",         "sendmmsg",  "sendmsg",     "setsockopt",  "shutdown",   "socket",
+    "socketpair", "statfs",   "statx",           "unlink"};
 static_assert(call_names[static_cast<int>(sys::call::unlink)] == "unlink");
 static_assert(call_names[static_cast<int>(sys::call::poll)] == "poll");
 

@@ -100,7 +100,9 @@ inline std::error_code expected(const scenario& of, const fault& f, std::error_c
     case accept4:
       if (f.number == ECONNABORTED) return clean;
       [[fallthrough]];
+    case recvmmsg:
     case recvmsg:
+    case sendmmsg:
     case sendmsg:
       if (f.number == EINTR) return clean;
       if (f.number == EAGAIN) return of.wait == waits::never ? would_block : clean;

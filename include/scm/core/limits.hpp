@@ -30,6 +30,9 @@ inline constexpr std::size_t control_bytes = INT_MAX;
 /// UIO_MAXIOV: more buffers in one message are EMSGSIZE (B15).
 inline constexpr std::size_t buffers_per_message = 1024;
 
+/// UIO_MAXIOV again: of more messages in one sendmmsg(2) or recvmmsg(2) the kernel silently does so many (F3).
+inline constexpr std::size_t messages_per_batch = 1024;
+
 /// Most bytes of a packet of records (docs/wire.md): a receiver has room for two, whatever its bounds, and a seqpacket
 /// message of this size fits a socket's default send buffer (D3).
 inline constexpr std::size_t packet_bytes = 65536;
