@@ -311,6 +311,33 @@ void write_sequence_seeds(const folder& into) {
   }
 }
 
+// --- batch: the room of the receive batch, then a program of operations ----------------------------------------------
+
+void write_batch_seeds(const folder& into) {
+  const char* const types[]{"datagram", "seqpacket"};
+  for (int type = 0; type != 2; ++type) {
+    const std::string name = types[type];
+    // type, messages - 1, bytes, descriptors; then: 0 add, 3 add with a closed one, 4 send, 7 skip, 8 receive, 11
+    // receive at a limit, 12 with a reserve, 13 take out, 14 something else, 15 send an empty message
+    write_numbers(into, name + "_there", {type, 7, 30, 2, 0, 5, 1, 0, 6, 2, 0, 7, 0, 4, 8, 8});
+    write_numbers(into, name + "_in_two", {type, 1, 30, 2, 0, 5, 1, 0, 6, 2, 0, 7, 0, 4, 8, 8, 8});
+    write_numbers(into, name + "_losses", {type, 7, 8, 2, 0, 5, 1, 0, 20, 2, 0, 7, 4, 0, 3, 1, 4, 8, 0, 5, 2, 4, 8});
+    write_numbers(into, name + "_full_table", {type, 7, 30, 2, 0, 5, 2, 0, 6, 2, 0, 7, 2, 0, 3, 1, 4, 11, 3, 8});
+    write_numbers(into, name + "_reserve", {type, 7, 30, 1, 0, 5, 1, 0, 6, 1, 0, 7, 1, 4, 12, 1, 0, 12, 7, 1, 8});
+    write_numbers(into, name + "_hostile_reserve", {type, 7, 30, 0, 0, 5, 2, 0, 6, 2, 0, 7, 2, 4, 12, 4, 0, 12, 5, 0});
+    write_numbers(into, name + "_error_in_the_middle", {type, 7, 30, 2, 0, 5, 1, 3, 3, 1, 0, 7, 1, 4, 4, 7, 4, 8});
+    write_numbers(into, name + "_empty", {type, 7, 30, 2, 0, 0, 0, 0, 0, 1, 4, 7, 4, 15, 0, 3, 1, 4, 8, 15, 8});
+    write_numbers(into, name + "_empty_fill", {type, 1, 30, 2, 15, 15, 15, 0, 1, 0, 4, 8, 8, 8});
+    write_numbers(into, name + "_end", {type, 3, 30, 2, 0, 5, 1, 0, 6, 2, 4, 14, 0, 0, 1, 1, 4, 8, 8});
+    write_numbers(into, name + "_end_fills", {type, 1, 30, 2, 0, 5, 1, 0, 6, 2, 4, 15, 14, 0, 8, 8, 8});
+    write_numbers(into, name + "_credentials", {type, 7, 30, 2, 14, 1, 0, 5, 1, 15, 4, 8, 14, 1, 0, 6, 1, 4, 8});
+    write_numbers(into, name + "_taken", {type, 7, 30, 3, 0, 5, 3, 0, 6, 2, 4, 8, 13, 0, 1, 13, 1, 2, 0, 5, 3, 4, 8});
+    write_numbers(into, name + "_moved", {type, 7, 30, 3, 0, 5, 3, 4, 0, 1, 1, 8, 14, 3, 4, 8, 0, 2, 2, 14, 4, 14, 2});
+    write_numbers(into, name + "_too_many",
+                  {type, 7, 30, 3, 0, 1, 5, 0, 1, 1, 0, 2, 1, 0, 3, 1, 0, 4, 1, 0, 5, 1, 0, 6, 1, 0, 7, 1, 4, 8});
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -324,6 +351,7 @@ int main(int argc, char** argv) try {
   write_send_seeds(folder{argv[1], "fuzz_kernel_send"});
   write_receive_seeds(folder{argv[1], "fuzz_receive"});
   write_sequence_seeds(folder{argv[1], "fuzz_channel_sequence"});
+  write_batch_seeds(folder{argv[1], "fuzz_batch"});
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());

@@ -67,9 +67,11 @@ bool is_shut_down(borrowed_fd socket) noexcept {
 
 std::size_t within_reserve(const source& from, std::size_t reserve, std::size_t wanted) noexcept {
   if (reserve > INT_MAX) return 0;
-  const std::size_t each = from.slots();
-  const std::size_t free = headroom(each + reserve, each * wanted + reserve);
-  return free < reserve ? 0 : (free - reserve) / each;
+  // The first may eat into the reserve, if its sender means harm, but never into the room of another message.
+  const std::size_t first = from.slots() + reserve;
+  const std::size_t each = from.most_slots();
+  const std::size_t free = headroom(first, each * wanted + reserve);
+  return free < first ? 0 : std::max<std::size_t>((free - reserve) / each, 1);
 }
 
 // Peeking without control room installs nothing (kernel fact B12).

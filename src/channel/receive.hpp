@@ -29,8 +29,13 @@ struct source {
     wanted.rights = std::min(max + 1, limits::descriptors_per_message);
     return wanted;
   }
-  /// Slots of the descriptor table that one message can take.
+  /// Slots of the descriptor table that one message takes, if its sender keeps to the maximum or sends one more.
   [[nodiscard]] std::size_t slots() const noexcept { return room().rights + (enabled.pidfd ? 1 : 0); }
+  /// Slots that one message takes at most: padding, and the room of items that did not come, hold descriptors too (B1).
+  [[nodiscard]] std::size_t most_slots() const noexcept {
+    const std::size_t fit = (room().bytes() - cmsg_header_size()) / sizeof(int);
+    return std::min(fit, limits::descriptors_per_message) + (enabled.pidfd ? 1 : 0);
+  }
 };
 
 /// How many of `wanted` messages the descriptor table has room for, whatever comes with them, and for the reserve.

@@ -318,6 +318,21 @@ TEMPLATE_TEST_CASE("with a reserve, no more messages are taken than there are fr
   for (const auto& one : watched) CHECK(all_closed(one));
 }
 
+TEMPLATE_TEST_CASE("with a reserve, a message with more than it may bring takes no room from another of its batch",
+                   "[batch][no-valgrind]", datagram, seqpacket) {
+  auto [left, right] = pair<TestType>();
+  auto batch = receive_batch::make(8, 8, 0).value();
+  for (int i = 0; i != 4; ++i) send_watched(left, 2);  // for which there is room, as for one (kernel fact B1)
+  while (const auto count = [&, &from = right] {
+    batch.clear();
+    const test::descriptor_limit full{test::descriptor_limit::leaving_free(5)};
+    return batch.receive(from, {.until = dont_wait, .reserve = 1});
+  }()) {
+    CHECK(*count <= 2);
+    for (const received& one : batch) CHECK(one.loss.value().code == errc::over_limit);
+  }
+}
+
 TEST_CASE("at a full table a reserve does not hide the end of file from a batch", "[batch][no-valgrind]") {
   auto [left, right] = pair<seqpacket>();
   auto batch = receive_batch::make(8, 8, 1).value();

@@ -6,7 +6,7 @@
 # Left out are cases with the tag [no-valgrind], for what valgrind 3.19 does otherwise than the kernel: it keeps an
 # RLIMIT_NOFILE of its own and leaves the kernel's alone, answers pidfd_open(2) and younger calls with ENOSYS, and hands
 # signals on late, some after their handler is gone. For the same reasons tests/hostile and the targets that limit the
-# table, fuzz_receive and fuzz_channel_sequence, are not run here. Threads take turns (--fair-sched): otherwise one that
+# table, fuzz_receive, fuzz_channel_sequence and fuzz_batch, are not run here. Threads take turns (--fair-sched): otherwise one that
 # does not sleep can keep all others from running, for ever.
 set -euo pipefail
 
@@ -100,7 +100,7 @@ if ((failures == 0)); then
   echo 'passed  selftest'
 fi
 
-for program in test_core test_fuzz test_channel test_inspect test_faults; do
+for program in test_core test_fuzz test_channel test_batch test_inspect test_faults; do
   run "$program" '~[no-valgrind]'
 done
 for program in fuzz_control_buffer fuzz_control_view fuzz_kernel_send; do
