@@ -26,6 +26,8 @@ class endpoint {
   endpoint& operator=(const endpoint&) = delete;
   virtual ~endpoint() = default;
 
+  /// Called once, in the process that will use this end: for what a fork cannot hand down, such as an event loop.
+  virtual void begin() {}
   virtual void send(std::size_t messages) = 0;
   /// The descriptors that arrived with so many messages.
   virtual std::size_t receive(std::size_t messages) = 0;
@@ -40,6 +42,11 @@ class contender {
 
   [[nodiscard]] virtual std::string name() const = 0;
 
+  /// Whether it can pass such messages at all.
+  [[nodiscard]] virtual bool can(std::size_t /*bytes*/, std::size_t /*descriptors*/) const { return true; }
+  /// How many messages it joins at most. With more than one it has no part in a ping-pong, where each is answered.
+  [[nodiscard]] virtual std::size_t batch() const { return 1; }
+
   /// A new connection. Both ends are made in one process; a fork may then leave one of them to each, and destroying
   /// an end closes it in this process.
   [[nodiscard]] virtual std::pair<std::unique_ptr<endpoint>, std::unique_ptr<endpoint>> connect(
@@ -50,8 +57,15 @@ class contender {
 inline constexpr std::string_view baseline = "plain C";
 inline constexpr std::string_view baseline_again = "plain C again";
 
-/// Hand-written C over SEQPACKET.
+/// Hand-written C over SEQPACKET: a system call for each message.
 [[nodiscard]] std::unique_ptr<contender> make_plain_c(std::string_view label);
+/// The same over STREAM, where a receive asks for the bytes of one message.
+[[nodiscard]] std::unique_ptr<contender> make_stream_c();
+/// Hand-written C with a system call for so many messages.
+[[nodiscard]] std::unique_ptr<contender> make_batched_c(std::size_t batch);
+/// Hand-written C that lays so many of the workload's messages, which are then records, end to end into each kernel
+/// message, with the descriptors of all of them.
+[[nodiscard]] std::unique_ptr<contender> make_packed_c(std::size_t records);
 /// This library over SEQPACKET.
 [[nodiscard]] std::unique_ptr<contender> make_scm();
 

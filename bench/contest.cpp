@@ -11,19 +11,27 @@ namespace {
 constexpr double measurement_ns = 2e6;
 constexpr std::size_t fewest_messages = 16;
 
-std::size_t messages_for(const workload& work, contender& who) {
+/// A multiple of `step`.
+std::size_t messages_for(const workload& work, contender& who, std::size_t step) {
   double ns = measure(work, who, fewest_messages);
   for (int i = 0; i != 4; ++i) ns = std::min(ns, measure(work, who, 64));
   const auto messages = static_cast<std::size_t>(measurement_ns / ns);
-  return std::max(messages, fewest_messages) / 2 * 2;  // whole round trips
+  return (std::max(messages, fewest_messages) + step - 1) / step * step;
 }
 
 }  // namespace
 
-std::vector<standing> compete(const workload& work, std::span<const std::unique_ptr<contender>> contenders,
+std::vector<standing> compete(const workload& work, std::span<const std::unique_ptr<contender>> all,
                               const contest_limits& limits, std::mt19937& order) {
   const auto stop = std::chrono::steady_clock::now() + limits.time;
-  const std::size_t messages = messages_for(work, *contenders.front());
+  std::vector<contender*> contenders;
+  std::size_t step = std::max<std::size_t>(work.burst, 2);  // whole round trips, bursts and batches
+  for (const auto& one : all) {
+    if (!suits(work, *one)) continue;
+    contenders.push_back(one.get());
+    step = std::lcm(step, one->batch());
+  }
+  const std::size_t messages = messages_for(work, *contenders.front(), step);
 
   std::vector<std::size_t> turns(contenders.size());
   std::iota(turns.begin(), turns.end(), 0);

@@ -27,9 +27,9 @@ struct standing {
   spread ratio;        ///< To the first contender in the same round.
 };
 
-/// The contenders in an order drawn anew for each round; the first of them is what the others are compared with.
-[[nodiscard]] std::vector<standing> compete(const workload& work,
-                                            std::span<const std::unique_ptr<contender>> contenders,
+/// Those contenders that suit the work, in an order drawn anew for each round; the first of them, which suits any, is
+/// what the others are compared with.
+[[nodiscard]] std::vector<standing> compete(const workload& work, std::span<const std::unique_ptr<contender>> all,
                                             const contest_limits& limits, std::mt19937& order);
 
 }  // namespace bench

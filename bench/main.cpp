@@ -1,5 +1,6 @@
 /// scm_bench: what passing descriptors costs, next to hand-written C.
 #include "contest.hpp"
+#include "lineup.hpp"
 #include "machine.hpp"
 #include "options.hpp"
 #include "table.hpp"
@@ -18,10 +19,7 @@ void run(const bench::options& chosen) {
   bench::raise_priority();
   const std::size_t may_be_in_flight = bench::raise_descriptor_limit();
 
-  std::vector<std::unique_ptr<bench::contender>> contenders;
-  contenders.push_back(bench::make_plain_c(bench::baseline));
-  contenders.push_back(bench::make_plain_c(bench::baseline_again));
-  contenders.push_back(bench::make_scm());
+  const auto contenders = bench::lineup();
 
   const bench::contest_limits limits{chosen.rounds, chosen.time / chosen.workloads.size()};
   std::mt19937 order{1};

@@ -1,5 +1,7 @@
 #include "options.hpp"
 
+#include "lineup.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -33,9 +35,11 @@ bool add_workloads(std::string_view prefix, std::vector<workload>& chosen) {
 std::string usage() {
   std::string text =
       "usage: scm_bench [--json] [--quick] [--rounds N] [WORKLOAD…]\n\n"
-      "Passes messages and descriptors between processes that share one CPU: by hand-written C, by the same C again,\n"
-      "and by this library, in many short rounds. What counts is the processor time of all processes of a round; a\n"
-      "ratio is that to plain C in the same round.\n\n"
+      "Passes messages and descriptors between processes that share one CPU: by hand-written C, by this library and "
+      "by\n"
+      "others, in many short rounds of all of them. What counts is the processor time of all processes of a round; a\n"
+      "ratio is that to plain C in the same round. A number in a contender's name says how many messages it joins: by\n"
+      "one system call, or packed into one message of the kernel.\n\n"
       "  --json      print a list of objects instead of a table\n"
       "  --quick     fewer rounds; under 15 s\n"
       "  --rounds N  as many rounds, as far as there is time for them: 100 s for all workloads, 12 s with --quick\n"
@@ -47,6 +51,9 @@ std::string usage() {
     text += fmt::format("    {:<14} {}: {} bytes, {} descriptor{}\n", one.name, how, one.bytes, one.descriptors,
                         one.descriptors == 1 ? "" : "s");
   }
+  text += "\nContenders:";
+  for (const auto& one : lineup()) text += fmt::format("{} {}", text.ends_with(':') ? "" : ",", one->name());
+  text += ".\n";
   return text;
 }
 

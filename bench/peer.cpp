@@ -39,6 +39,7 @@ void write_number(int pipe, std::uint64_t number) {
 }
 
 void serve(peer_role role, endpoint& end, int orders, int reports) {
+  end.begin();
   const std::size_t open_before = open_descriptors();
   std::uint64_t messages = 0;
   while (read_number(orders, messages)) {

@@ -6,21 +6,15 @@
 
 #include "plain_c.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/socket.h>
+#include "plain_c_message.h"
+
 #include <sys/types.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 union control {
   char bytes[CMSG_SPACE(sizeof(int) * plain_c_most_descriptors)];
   struct cmsghdr alignment;
 };
-
-static void close_all(const int* descriptors, size_t count) {
-  for (size_t i = 0; i != count; ++i) close(descriptors[i]);
-}
 
 static ssize_t send_message(int socket, const void* bytes, size_t size, const int* descriptors, size_t count) {
   union control control;
@@ -34,28 +28,18 @@ static ssize_t send_message(int socket, const void* bytes, size_t size, const in
   }
   header.msg_iov = &vector;
   header.msg_iovlen = 1;
-  if (count != 0) {
-    struct cmsghdr* rights;
-    header.msg_control = control.bytes;
-    header.msg_controllen = CMSG_SPACE(sizeof(int) * count);
-    rights = CMSG_FIRSTHDR(&header);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN(sizeof(int) * count);
-    memcpy(CMSG_DATA(rights), descriptors, sizeof(int) * count);
-  }
+  plain_c_put(&header, control.bytes, descriptors, count);
   do {
     sent = sendmsg(socket, &header, MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   return sent;
 }
 
-/// At most `max` descriptors, which the caller owns; room for one more shows a surplus.
+/// At most `max` descriptors, which the caller owns.
 static ssize_t receive_message(int socket, void* bytes, size_t size, int* descriptors, size_t max, size_t* count) {
   union control control;
   struct iovec vector = {bytes, size};
   struct msghdr header = {0};
-  size_t installed = 0;
   ssize_t received;
 
   if (max > plain_c_most_descriptors) max = plain_c_most_descriptors;
@@ -63,39 +47,23 @@ static ssize_t receive_message(int socket, void* bytes, size_t size, int* descri
     header.msg_iov = &vector;
     header.msg_iovlen = 1;
     header.msg_control = control.bytes;
-    header.msg_controllen =
-        CMSG_SPACE(sizeof(int) * (max < plain_c_most_descriptors ? max + 1 : plain_c_most_descriptors));
+    header.msg_controllen = plain_c_room(max);
     received = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
   } while (received < 0 && errno == EINTR);
-  if (received < 0) return -1;
-
-  for (struct cmsghdr* item = CMSG_FIRSTHDR(&header); item != NULL; item = CMSG_NXTHDR(&header, item)) {
-    if (item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS) {
-      const size_t here = (item->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-      for (size_t i = 0; i != here; ++i) {
-        int descriptor;
-        memcpy(&descriptor, CMSG_DATA(item) + i * sizeof(int), sizeof(int));
-        if (installed < max) {
-          descriptors[installed] = descriptor;
-        } else {
-          close(descriptor);
-        }
-        ++installed;
-      }
-    }
-  }
-  if (installed > max || (header.msg_flags & (MSG_CTRUNC | MSG_TRUNC)) != 0) {
-    close_all(descriptors, installed < max ? installed : max);
-    errno = EPROTO;
-    return -1;
-  }
-  *count = installed;
+  if (received < 0 || plain_c_take(&header, descriptors, max, count) != 0) return -1;
   return received;
 }
 
 int plain_c_send(const struct plain_c* self, size_t messages) {
   for (size_t i = 0; i != messages; ++i) {
-    if (send_message(self->socket, self->out, self->bytes, self->descriptors, self->count) < 0) return -1;
+    const ssize_t first = send_message(self->socket, self->out, self->bytes, self->descriptors, self->count);
+    if (first < 0) return -1;
+    // A stream that a signal interrupts takes less, and all of the descriptors.
+    for (size_t sent = (size_t)first; sent != self->bytes;) {
+      const ssize_t more = send_message(self->socket, self->out + sent, self->bytes - sent, NULL, 0);
+      if (more < 0) return -1;
+      sent += (size_t)more;
+    }
   }
   return 0;
 }
@@ -104,15 +72,21 @@ long plain_c_receive(const struct plain_c* self, size_t messages) {
   int descriptors[plain_c_most_descriptors];
   long arrived = 0;
   for (size_t i = 0; i != messages; ++i) {
-    size_t count = 0;
-    const ssize_t size = receive_message(self->socket, self->in, self->bytes, descriptors, self->count, &count);
-    if (size < 0) return -1;
-    close_all(descriptors, count);
-    if ((size_t)size != self->bytes) {
+    size_t got = 0;
+    do {
+      size_t count = 0;
+      const ssize_t size =
+          receive_message(self->socket, self->in + got, self->bytes - got, descriptors, self->count, &count);
+      if (size < 0) return -1;
+      plain_c_close(descriptors, count);
+      arrived += (long)count;
+      if (size == 0) break;
+      got += (size_t)size;
+    } while (self->stream && got != self->bytes);
+    if (got != self->bytes) {
       errno = EPROTO;
       return -1;
     }
-    arrived += (long)count;
   }
   return arrived;
 }

@@ -7,10 +7,9 @@
 extern "C" {
 #endif
 
-enum { plain_c_most_descriptors = 253 };
-
 struct plain_c {
   int socket;
+  int stream;              ///< Not 0 for a stream, which may hand a message out in parts.
   const char* out;         ///< What each message says,
   char* in;                ///< where it is read to,
   size_t bytes;            ///< and how long it is.

@@ -1,8 +1,8 @@
 /// Hand-written C as a contender.
 #include "contender.hpp"
 #include "plain_c.h"
+#include "socket_pair.hpp"
 
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,10 +14,16 @@ namespace {
 
 class plain_c_end : public endpoint {
  public:
-  plain_c_end(int socket, const traffic& messages)
+  plain_c_end(int socket, bool stream, const traffic& messages)
       : out_(messages.bytes, 'm'),
         in_(messages.bytes),
-        self_{socket, out_.data(), in_.data(), messages.bytes, messages.lent.data(), messages.descriptors} {}
+        self_{.socket = socket,
+              .stream = stream,
+              .out = out_.data(),
+              .in = in_.data(),
+              .bytes = messages.bytes,
+              .descriptors = messages.lent.data(),
+              .count = messages.descriptors} {}
   ~plain_c_end() override { close(self_.socket); }
 
   void send(std::size_t messages) override {
@@ -37,23 +43,25 @@ class plain_c_end : public endpoint {
 
 class plain_c_contender : public contender {
  public:
-  explicit plain_c_contender(std::string_view label) : label_{label} {}
+  plain_c_contender(std::string_view label, int type) : label_{label}, type_{type} {}
   [[nodiscard]] std::string name() const override { return label_; }
 
   std::pair<std::unique_ptr<endpoint>, std::unique_ptr<endpoint>> connect(const traffic& messages) override {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-      throw std::system_error{errno, std::system_category(), "plain C: socketpair"};
-    }
-    return {std::make_unique<plain_c_end>(ends[0], messages), std::make_unique<plain_c_end>(ends[1], messages)};
+    return make_ends<plain_c_end>(type_, type_ == SOCK_STREAM, messages);
   }
 
  private:
   std::string label_;
+  int type_;
 };
 
 }  // namespace
 
-std::unique_ptr<contender> make_plain_c(std::string_view label) { return std::make_unique<plain_c_contender>(label); }
+std::unique_ptr<contender> make_plain_c(std::string_view label) {
+  return std::make_unique<plain_c_contender>(label, SOCK_SEQPACKET);
+}
+std::unique_ptr<contender> make_stream_c() {
+  return std::make_unique<plain_c_contender>("plain C stream", SOCK_STREAM);
+}
 
 }  // namespace bench

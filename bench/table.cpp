@@ -16,14 +16,14 @@ constexpr double trusted_noise = 0.01;
 }  // namespace
 
 void print_head() {
-  fmt::print("{:<14} {:<14} {:>9} {:>9} {:>9}   {:>6} {:>6} {:>6}\n", "", "", "ns per", "", "", "ratio", "", "");
-  fmt::print("{:<14} {:<14} {:>9} {:>9} {:>9}   {:>6} {:>6} {:>6}\n", "workload", "contender", "message", "min", "max",
+  fmt::print("{:<14} {:<20} {:>9} {:>9} {:>9}   {:>6} {:>6} {:>6}\n", "", "", "ns per", "", "", "ratio", "", "");
+  fmt::print("{:<14} {:<20} {:>9} {:>9} {:>9}   {:>6} {:>6} {:>6}\n", "workload", "contender", "message", "min", "max",
              "median", "min", "max");
 }
 
 void print_rows(std::span<const standing> standings) {
   for (const standing& one : standings) {
-    fmt::print("{:<14} {:<14} {:>9.0f} {:>9.0f} {:>9.0f}   {:>6.3f} {:>6.3f} {:>6.3f}\n",
+    fmt::print("{:<14} {:<20} {:>9.0f} {:>9.0f} {:>9.0f}   {:>6.3f} {:>6.3f} {:>6.3f}\n",
                &one == standings.data() ? one.workload : "", one.contender, one.nanoseconds.median, one.nanoseconds.min,
                one.nanoseconds.max, one.ratio.median, one.ratio.min, one.ratio.max);
   }

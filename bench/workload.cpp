@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -30,13 +31,17 @@ constexpr std::array workloads{
 /// Messages that fit a queue of the usual net.core.wmem_default (kernel fact C9: 278), with some to spare.
 constexpr std::size_t queue_length = 300;
 
-/// Descriptors to send: as many numbers for one eventfd, which is the cheapest kind to make.
+int make(descriptor_kind kind) noexcept {
+  return kind == descriptor_kind::event ? eventfd(0, EFD_CLOEXEC) : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+
+/// Descriptors to send: as many numbers for one open file.
 class lent_descriptors {
  public:
-  explicit lent_descriptors(std::size_t count) {
+  lent_descriptors(std::size_t count, descriptor_kind kind) {
     numbers_.reserve(count);
     while (numbers_.size() != count) {
-      const int number = numbers_.empty() ? eventfd(0, EFD_CLOEXEC) : fcntl(numbers_[0], F_DUPFD_CLOEXEC, 0);
+      const int number = numbers_.empty() ? make(kind) : fcntl(numbers_[0], F_DUPFD_CLOEXEC, 0);
       if (number < 0) throw std::system_error{errno, std::system_category(), "open a descriptor to send"};
       numbers_.push_back(number);
     }
@@ -63,10 +68,17 @@ double read_clock(clockid_t clock) {
 class course {
  public:
   course(const workload& work, contender& who)
-      : work_{work}, lent_{work.descriptors}, ends_{who.connect({work.bytes, work.descriptors, lent_.numbers()})} {
-    if (work.how == shape::one_process) return;
-    const auto role = work.how == shape::one_way ? peer_role::sink : peer_role::echoer;
-    peer_.emplace(role, ends_.first, std::move(ends_.second));
+      : work_{work},
+        burst_{std::max(work.burst, who.batch())},
+        lent_{work.descriptors, work.kind},
+        ends_{who.connect({work.bytes, work.descriptors, lent_.numbers()})} {
+    if (work.how == shape::one_process) {
+      ends_.second->begin();
+    } else {
+      const auto role = work.how == shape::one_way ? peer_role::sink : peer_role::echoer;
+      peer_.emplace(role, ends_.first, std::move(ends_.second));
+    }
+    ends_.first->begin();
   }
 
   /// Passes so many messages, and throws if not all of their descriptors arrived.
@@ -87,9 +99,11 @@ class course {
         arrived += peer_->finish();
         break;
       case shape::one_process:
-        for (std::size_t i = 0; i != messages; ++i) {
-          ends_.first->send(1);
-          arrived += ends_.second->receive(1);
+        for (std::size_t left = messages; left != 0;) {
+          const std::size_t now = std::min(left, burst_);
+          ends_.first->send(now);
+          arrived += ends_.second->receive(now);
+          left -= now;
         }
         break;
     }
@@ -109,6 +123,7 @@ class course {
 
  private:
   const workload& work_;
+  std::size_t burst_;
   lent_descriptors lent_;
   std::pair<std::unique_ptr<endpoint>, std::unique_ptr<endpoint>> ends_;
   std::optional<peer> peer_;
@@ -118,8 +133,12 @@ class course {
 
 std::span<const workload> all_workloads() noexcept { return workloads; }
 
+bool suits(const workload& work, const contender& who) {
+  return who.can(work.bytes, work.descriptors) && (work.how != shape::ping_pong || who.batch() == 1);
+}
+
 std::size_t most_in_flight(const workload& work) noexcept {
-  return work.how == shape::one_way ? work.descriptors * queue_length : work.descriptors;
+  return work.descriptors * (work.how == shape::ping_pong ? 1 : queue_length);
 }
 
 double measure(const workload& work, contender& who, std::size_t messages) {

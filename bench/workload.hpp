@@ -15,11 +15,19 @@ enum class shape {
   one_process,  ///< Send and receive in turn without a switch: the bare cost of both.
 };
 
+/// What is passed.
+enum class descriptor_kind {
+  event,        ///< eventfd(2): the cheapest to make, and like an ordinary file to the kernel.
+  unix_socket,  ///< The kernel keeps a graph of those in flight.
+};
+
 struct workload {
   std::string_view name;
   shape how;
   std::size_t bytes;
   std::size_t descriptors;
+  std::size_t burst = 1;  ///< In one process: messages that are sent before the first is received.
+  descriptor_kind kind = descriptor_kind::event;
 };
 
 [[nodiscard]] std::span<const workload> all_workloads() noexcept;
@@ -29,6 +37,9 @@ struct workload {
 /// all processes taken together: on one CPU that is the time which passes, less what others take of it. Throws if a
 /// descriptor did not arrive or stayed open.
 [[nodiscard]] double measure(const workload& work, contender& who, std::size_t messages);
+
+/// Whether `who` can do the work, and whether it makes sense: a ping-pong leaves nothing to join.
+[[nodiscard]] bool suits(const workload& work, const contender& who);
 
 /// Most descriptors that `work` can have in flight: what RLIMIT_NOFILE has to allow to an unprivileged user.
 [[nodiscard]] std::size_t most_in_flight(const workload& work) noexcept;
