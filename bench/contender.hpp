@@ -68,5 +68,10 @@ inline constexpr std::string_view baseline_again = "plain C again";
 [[nodiscard]] std::unique_ptr<contender> make_packed_c(std::size_t records);
 /// This library over SEQPACKET.
 [[nodiscard]] std::unique_ptr<contender> make_scm();
+/// kj's AsyncCapabilityStream (libcapnp-dev), GLib's GSocket (libglib2.0-dev) and libuv's uv_pipe_t (libuv1-dev), if
+/// they were there when this program was built.
+[[nodiscard]] std::unique_ptr<contender> make_kj();
+[[nodiscard]] std::unique_ptr<contender> make_glib();
+[[nodiscard]] std::unique_ptr<contender> make_libuv();
 
 }  // namespace bench

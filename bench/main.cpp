@@ -20,6 +20,8 @@ void run(const bench::options& chosen) {
   const std::size_t may_be_in_flight = bench::raise_descriptor_limit();
 
   const auto contenders = bench::lineup();
+  if (!bench::absent().empty())
+    fmt::print(stderr, "left out, as this program was built without: {}\n", bench::absent());
 
   const bench::contest_limits limits{chosen.rounds, chosen.time / chosen.workloads.size()};
   std::mt19937 order{1};

@@ -54,6 +54,7 @@ std::string usage() {
   text += "\nContenders:";
   for (const auto& one : lineup()) text += fmt::format("{} {}", text.ends_with(':') ? "" : ",", one->name());
   text += ".\n";
+  if (!absent().empty()) text += fmt::format("Left out, as this program was built without: {}.\n", absent());
   return text;
 }
 
