@@ -140,6 +140,8 @@ struct receiver {
   /// Owns every descriptor that the kernel installed and notes the rest; no judgement, no allocation, no early end.
   void own(const msghdr& header) noexcept {
     into.control_.resize(std::min<std::size_t>(header.msg_controllen, into.control_.size()));
+    seen.fault.reset();
+    if (into.control_.empty()) return;
     std::optional<parse_error> fault;
     control_view walk{{into.control_.data(), into.control_.size()}};
     while (const auto item = walk.next()) {

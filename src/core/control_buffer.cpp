@@ -26,10 +26,11 @@ control_buffer& control_buffer::operator=(control_buffer&& other) noexcept {
   return *this;
 }
 
+template <abi Layout>
 result<std::byte*> control_buffer::extend(int level, int type, std::size_t payload) noexcept {
   const std::size_t offset = bytes_.size();
   if (payload > limits::control_bytes) return std::unexpected{make_error_code(errc::over_limit)};  // no sum below wraps
-  const std::size_t space = cmsg_space(payload, layout_);
+  const std::size_t space = cmsg_space(payload, Layout);
   if (space > limits::control_bytes - offset) return std::unexpected{make_error_code(errc::over_limit)};
   try {
     bytes_.resize(offset + space, boost::container::default_init);
@@ -39,9 +40,9 @@ result<std::byte*> control_buffer::extend(int level, int type, std::size_t paylo
 
   std::byte* const header = bytes_.data() + offset;
   std::memset(header + space - 8, 0, 8);  // all padding, which is fewer bytes; the rest is about to be written
-  const std::size_t length = cmsg_len(payload, layout_);
+  const std::size_t length = cmsg_len(payload, Layout);
   std::size_t fields = 0;
-  if (layout_ == abi::lp64) [[likely]] {
+  if constexpr (Layout == abi::lp64) {
     const auto wide = static_cast<std::uint64_t>(length);
     std::memcpy(header, &wide, fields = sizeof wide);
   } else {
@@ -50,14 +51,15 @@ result<std::byte*> control_buffer::extend(int level, int type, std::size_t paylo
   }
   std::memcpy(header + fields, &level, sizeof level);
   std::memcpy(header + fields + sizeof level, &type, sizeof type);
-  return header + cmsg_header_size(layout_);
+  return header + cmsg_header_size(Layout);
 }
 
 result<void> control_buffer::append(int level, int type, std::span<const std::byte> payload) noexcept {
   const bool rights = level == SOL_SOCKET && type == SCM_RIGHTS;
   const std::size_t slots = rights ? payload.size() / sizeof(int) : 0;
   if (slots > limits::descriptors_per_message - descriptors_) return std::unexpected{make_error_code(errc::over_limit)};
-  const auto place = extend(level, type, payload.size());
+  const auto place = layout_ == abi::lp64 ? extend<abi::lp64>(level, type, payload.size())
+                                          : extend<abi::ilp32>(level, type, payload.size());
   if (!place) return std::unexpected{place.error()};
   if (!payload.empty()) std::memcpy(*place, payload.data(), payload.size());
   descriptors_ += slots;

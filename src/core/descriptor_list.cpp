@@ -5,6 +5,17 @@
 #include "core/run_closer.hpp"
 
 namespace scm::inline v0_1 {
+namespace {
+
+/// On its own, so that a list of one, in which there is no run to look for, does not save registers for it.
+[[gnu::noinline]] void close_runs(std::span<const borrowed_fd> slots) noexcept {
+  detail::run_closer closer;
+  for (const borrowed_fd slot : slots) {
+    if (slot) closer.add(slot.native_handle());
+  }
+}
+
+}  // namespace
 
 descriptor_list::descriptor_list(descriptor_list&& other) noexcept : slots_{std::move(other.slots_)} {
   detail::renew(other.slots_);  // and leaves nothing that both would close
@@ -31,9 +42,10 @@ std::error_code descriptor_list::refusal(std::size_t slot) const noexcept {
 }
 
 void descriptor_list::clear() noexcept {
-  detail::run_closer closer;
-  for (const borrowed_fd slot : slots_) {
-    if (slot) closer.add(slot.native_handle());
+  if (slots_.size() == 1) [[likely]] {
+    if (slots_.front()) detail::close_descriptor(slots_.front().native_handle());
+  } else {
+    close_runs(slots_);
   }
   slots_.clear();
 }

@@ -49,6 +49,7 @@ class SCM_API control_buffer {
 
  private:
   /// The payload bytes of a new message at the end, or nullptr when there is no memory.
+  template <abi Layout>
   [[nodiscard]] result<std::byte*> extend(int level, int type, std::size_t payload) noexcept;
 
   static constexpr std::size_t inline_bytes = control_room{.rights = limits::inline_descriptors,
