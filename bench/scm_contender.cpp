@@ -12,19 +12,21 @@ namespace {
 class scm_end : public endpoint {
  public:
   scm_end(scm::seqpacket&& channel, const traffic& messages)
-      : channel_{std::move(channel)}, out_(messages.bytes, 'm'), in_(messages.bytes) {
-    for (const int number : messages.lent) lent_.emplace_back(number);
-  }
+      : channel_{std::move(channel)},
+        out_bytes_(messages.bytes, 'm'),
+        in_bytes_(messages.bytes),
+        lent_(messages.lent.begin(), messages.lent.end()) {}
 
   void send(std::size_t messages) override {
     for (std::size_t i = 0; i != messages; ++i) {
-      if (const auto sent = channel_.send(out_, lent_); !sent) throw std::system_error{sent.error(), "scm: send"};
+      if (const auto sent = channel_.send(out_, descriptors_); !sent)
+        throw std::system_error{sent.error(), "scm: send"};
     }
   }
   std::size_t receive(std::size_t messages) override {
     std::size_t arrived = 0;
     for (std::size_t i = 0; i != messages; ++i) {
-      const auto message = channel_.receive(in_, lent_.size());
+      const auto message = channel_.receive(in_, descriptors_.size());
       if (!message) throw std::system_error{message.error(), "scm: receive"};
       if (message->size != in_.size()) throw std::system_error{scm::errc::payload_cut, "scm: receive"};
       arrived += message->descriptors.size();
@@ -34,9 +36,13 @@ class scm_end : public endpoint {
 
  private:
   scm::seqpacket channel_;
-  std::vector<char> out_;
-  std::vector<char> in_;
+  std::vector<char> out_bytes_;
+  std::vector<char> in_bytes_;
   std::vector<scm::borrowed_fd> lent_;
+  // As `struct plain_c` has them.
+  scm::const_buffer out_{out_bytes_};
+  scm::mutable_buffer in_{in_bytes_};
+  std::span<const scm::borrowed_fd> descriptors_{lent_};
 };
 
 class scm_contender : public contender {

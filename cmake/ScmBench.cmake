@@ -24,4 +24,9 @@ if(scm_bench_sources)
   scm_bench_peer(kj kj-async)
   scm_bench_peer(glib gio-unix-2.0)
   scm_bench_peer(libuv libuv)
+
+  # The same messages without a clock, for whoever counts instructions.
+  add_executable(scm_bench_pass bench/pass/main.cpp bench/plain_c.c bench/plain_c_contender.cpp bench/scm_contender.cpp)
+  scm_target(scm_bench_pass)
+  target_link_libraries(scm_bench_pass PRIVATE scm::scm scm_fmt)
 endif()
