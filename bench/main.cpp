@@ -1,5 +1,6 @@
 /// scm_bench: what passing descriptors costs, next to hand-written C.
 #include "contest.hpp"
+#include "curves.hpp"
 #include "lineup.hpp"
 #include "machine.hpp"
 #include "options.hpp"
@@ -13,15 +14,17 @@
 
 namespace {
 
-void run(const bench::options& chosen) {
-  bench::limit_lifetime(chosen.time + std::chrono::seconds{15});
-  bench::pin();
-  bench::raise_priority();
-  const std::size_t may_be_in_flight = bench::raise_descriptor_limit();
+void run_curves(const bench::options& chosen, std::size_t may_be_in_flight) {
+  const bench::contest_limits limits{chosen.rounds, chosen.time};
+  std::mt19937 order{1};
+  bench::print_json(bench::trace_curves(limits, may_be_in_flight, order));
+}
 
+void run_workloads(const bench::options& chosen, std::size_t may_be_in_flight) {
   const auto contenders = bench::lineup();
-  if (!bench::absent().empty())
+  if (!bench::absent().empty()) {
     fmt::print(stderr, "left out, as this program was built without: {}\n", bench::absent());
+  }
 
   const bench::contest_limits limits{chosen.rounds, chosen.time / chosen.workloads.size()};
   std::mt19937 order{1};
@@ -41,6 +44,18 @@ void run(const bench::options& chosen) {
     bench::print_json(standings);
   } else {
     bench::print_verdict(standings);
+  }
+}
+
+void run(const bench::options& chosen) {
+  bench::limit_lifetime(chosen.time + std::chrono::seconds{15});
+  bench::pin();
+  bench::raise_priority();
+  const std::size_t may_be_in_flight = bench::raise_descriptor_limit();
+  if (chosen.curves) {
+    run_curves(chosen, may_be_in_flight);
+  } else {
+    run_workloads(chosen, may_be_in_flight);
   }
 }
 

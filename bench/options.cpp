@@ -34,13 +34,17 @@ bool add_workloads(std::string_view prefix, std::vector<workload>& chosen) {
 
 std::string usage() {
   std::string text =
-      "usage: scm_bench [--json] [--quick] [--rounds N] [WORKLOAD…]\n\n"
+      "usage: scm_bench [--json] [--quick] [--rounds N] [WORKLOAD…]\n"
+      "       scm_bench --curves [--quick] [--rounds N]\n\n"
       "Passes messages and descriptors between processes that share one CPU: by hand-written C, by this library and "
       "by\n"
       "others, in many short rounds of all of them. What counts is the processor time of all processes of a round; a\n"
       "ratio is that to plain C in the same round. A number in a contender's name says how many messages it joins: by\n"
       "one system call, or packed into one message of the kernel.\n\n"
       "  --json      print a list of objects instead of a table\n"
+      "  --curves    print how cost grows with the batch, the records in a message, the payload and what is in "
+      "flight,\n"
+      "              as a list of objects\n"
       "  --quick     fewer rounds; under 15 s\n"
       "  --rounds N  as many rounds, as far as there is time for them: 100 s for all workloads, 12 s with --quick\n"
       "  WORKLOAD    only those whose names begin so:\n\n";
@@ -68,6 +72,8 @@ std::optional<options> parse_options(int argc, const char* const* argv, std::str
       chosen.help = true;
     } else if (word == "--json") {
       chosen.json = true;
+    } else if (word == "--curves") {
+      chosen.curves = true;
     } else if (word == "--quick") {
       quick = true;
     } else if (word == "--rounds") {
@@ -81,6 +87,10 @@ std::optional<options> parse_options(int argc, const char* const* argv, std::str
       error = fmt::format("there is no {} {}; see --help", word.starts_with('-') ? "option" : "workload", word);
       return std::nullopt;
     }
+  }
+  if (chosen.curves && !chosen.workloads.empty()) {
+    error = "--curves has workloads of its own";
+    return std::nullopt;
   }
   if (quick) {
     chosen.rounds = quick_rounds;

@@ -14,6 +14,7 @@ namespace bench {
 struct options {
   bool help = false;
   bool json = false;
+  bool curves = false;
   std::size_t rounds = 400;
   std::chrono::seconds time{100};  ///< For all workloads together.
   std::vector<workload> workloads;

@@ -13,6 +13,19 @@ namespace {
 /// Between two runs of the same code; a difference that is not larger says nothing.
 constexpr double trusted_noise = 0.01;
 
+/// Times in ns and ratios, to three places: no measurement is better.
+double rounded(double value) { return std::round(value * 1000) / 1000; }
+
+void put(nlohmann::ordered_json& object, const standing& one) {
+  object["contender"] = one.contender;
+  object["ns_min"] = rounded(one.nanoseconds.min);
+  object["ns_median"] = rounded(one.nanoseconds.median);
+  object["ns_max"] = rounded(one.nanoseconds.max);
+  object["ratio_min"] = rounded(one.ratio.min);
+  object["ratio_median"] = rounded(one.ratio.median);
+  object["ratio_max"] = rounded(one.ratio.max);
+}
+
 }  // namespace
 
 void print_head() {
@@ -46,13 +59,19 @@ void print_json(std::span<const standing> standings) {
   for (const standing& one : standings) {
     nlohmann::ordered_json object;
     object["workload"] = one.workload;
-    object["contender"] = one.contender;
-    object["ns_min"] = one.nanoseconds.min;
-    object["ns_median"] = one.nanoseconds.median;
-    object["ns_max"] = one.nanoseconds.max;
-    object["ratio_min"] = one.ratio.min;
-    object["ratio_median"] = one.ratio.median;
-    object["ratio_max"] = one.ratio.max;
+    put(object, one);
+    list.push_back(std::move(object));
+  }
+  fmt::print("{}\n", list.dump(2));
+}
+
+void print_json(std::span<const curve_point> points) {
+  auto list = nlohmann::ordered_json::array();
+  for (const curve_point& one : points) {
+    nlohmann::ordered_json object;
+    object["curve"] = one.curve;
+    object["x"] = one.x;
+    put(object, one.result);
     list.push_back(std::move(object));
   }
   fmt::print("{}\n", list.dump(2));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "contest.hpp"
+#include "curves.hpp"
 
 #include <span>
 
@@ -14,5 +15,7 @@ void print_verdict(std::span<const standing> standings);
 
 /// A list of objects: workload, contender, ns_min, ns_median, ns_max, ratio_min, ratio_median, ratio_max.
 void print_json(std::span<const standing> standings);
+/// The same with curve and x in place of workload.
+void print_json(std::span<const curve_point> points);
 
 }  // namespace bench

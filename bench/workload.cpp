@@ -35,13 +35,15 @@ int make(descriptor_kind kind) noexcept {
   return kind == descriptor_kind::event ? eventfd(0, EFD_CLOEXEC) : socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 }
 
-/// Descriptors to send: as many numbers for one open file.
+/// Descriptors to send: numbers for one eventfd, or as many sockets, each of which is a vertex in the kernel's graph.
 class lent_descriptors {
  public:
   lent_descriptors(std::size_t count, descriptor_kind kind) {
     numbers_.reserve(count);
     while (numbers_.size() != count) {
-      const int number = numbers_.empty() ? make(kind) : fcntl(numbers_[0], F_DUPFD_CLOEXEC, 0);
+      const int number = numbers_.empty() || kind == descriptor_kind::unix_socket
+                             ? make(kind)
+                             : fcntl(numbers_[0], F_DUPFD_CLOEXEC, 0);
       if (number < 0) throw std::system_error{errno, std::system_category(), "open a descriptor to send"};
       numbers_.push_back(number);
     }
