@@ -31,6 +31,8 @@ class endpoint {
   virtual void send(std::size_t messages) = 0;
   /// The descriptors that arrived with so many messages.
   virtual std::size_t receive(std::size_t messages) = 0;
+  /// Called when everything that was sent here has been received: closes what is kept until the next message.
+  virtual void settle() {}
 };
 
 class contender {
@@ -68,6 +70,8 @@ inline constexpr std::string_view baseline_again = "plain C again";
 [[nodiscard]] std::unique_ptr<contender> make_packed_c(std::size_t records);
 /// This library over SEQPACKET.
 [[nodiscard]] std::unique_ptr<contender> make_scm();
+/// This library's records, so many of them at once.
+[[nodiscard]] std::unique_ptr<contender> make_packed_scm(std::size_t records);
 /// kj's AsyncCapabilityStream (libcapnp-dev), GLib's GSocket (libglib2.0-dev) and libuv's uv_pipe_t (libuv1-dev), if
 /// they were there when this program was built.
 [[nodiscard]] std::unique_ptr<contender> make_kj();

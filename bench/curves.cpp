@@ -52,9 +52,11 @@ void add_records(jobs& all) {
   const workload without{"records", shape::one_process, 64, 0};
   const workload with{"records", shape::one_process, 64, 1};
   for (const std::size_t x : {1, 2, 4, 8, 16, 32, 64, 128, 256}) {
-    all.push_back({"records", x, without, list(make_plain_c(baseline), make_packed_c(x)), ", no descriptors"});
+    all.push_back({"records", x, without, list(make_plain_c(baseline), make_packed_c(x), make_packed_scm(x)),
+                   ", no descriptors"});
     const std::size_t most = std::min(x, most_descriptors);
-    all.push_back({"records", most, with, list(make_plain_c(baseline), make_packed_c(most)), ", 1 descriptor each"});
+    all.push_back({"records", most, with, list(make_plain_c(baseline), make_packed_c(most), make_packed_scm(most)),
+                   ", 1 descriptor each"});
   }
 }
 

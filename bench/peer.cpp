@@ -52,6 +52,7 @@ void serve(peer_role role, endpoint& end, int orders, int reports) {
         end.send(1);
       }
     }
+    end.settle();
     write_number(reports, arrived);
   }
   if (open_descriptors() != open_before) throw std::runtime_error{"descriptors stayed open"};

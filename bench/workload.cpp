@@ -107,6 +107,7 @@ class course {
           arrived += ends_.second->receive(now);
           left -= now;
         }
+        ends_.second->settle();
         break;
     }
     if (arrived != messages * work_.descriptors) throw std::runtime_error{"descriptors did not arrive"};
