@@ -18,7 +18,8 @@ std::size_t headroom(std::size_t least, std::size_t most) noexcept {
   struct stat table{};
   if (sys::lstat("/proc/self/fd/", table) == 0 && table.st_size > 0) {
     const auto open = static_cast<rlim_t>(table.st_size);
-    if (open <= numbers && numbers - open >= least) return std::min<rlim_t>(numbers - open, most);
+    if (open <= numbers && numbers - open >= least)
+      return static_cast<std::size_t>(std::min<rlim_t>(numbers - open, most));
   }
 
   // From the top, where free numbers usually are; F_GETFD touches no open file.
