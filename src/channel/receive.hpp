@@ -20,8 +20,8 @@ namespace scm::inline v0_1::detail {
 struct source {
   borrowed_fd fd;
   socket_type type;
-  control_room enabled;
-  std::size_t max;  // 253 at most
+  const control_room& enabled;  // borrowed: it is long, and read once
+  std::size_t max;              // 253 at most
 
   /// Room for the control data of one message: for one descriptor more than the maximum, to see a surplus.
   [[nodiscard]] control_room room() const noexcept {

@@ -20,9 +20,11 @@ std::unexpected<send_error> failed(std::error_code code) noexcept { return std::
 std::optional<std::error_code> detail::refusal_of(socket_type type, std::size_t bytes,
                                                   std::size_t descriptors) noexcept {
   if (descriptors > limits::descriptors_per_message) return errc::over_limit;
+  if (bytes != 0) [[likely]]
+    return {};
   const bool bytes_needed =
       (type == socket_type::stream && descriptors != 0) || (type == socket_type::seqpacket && descriptors == 0);
-  if (bytes_needed && bytes == 0) return errc::empty_message;
+  if (bytes_needed) return errc::empty_message;
   return {};
 }
 

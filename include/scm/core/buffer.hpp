@@ -101,8 +101,10 @@ class buffers {
   }
   /// All bytes together, counted up to SIZE_MAX.
   [[nodiscard]] constexpr std::size_t size() const noexcept {
+    if (single_) [[likely]]
+      return one_.size();
     std::size_t sum = 0;
-    for (const Buffer& b : span()) sum = b.size() > ~std::size_t{0} - sum ? ~std::size_t{0} : sum + b.size();
+    for (const Buffer& b : many_) sum = b.size() > ~std::size_t{0} - sum ? ~std::size_t{0} : sum + b.size();
     return sum;
   }
 

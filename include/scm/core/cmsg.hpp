@@ -58,12 +58,13 @@ struct control_room {
       const std::size_t space = wanted ? cmsg_space(payload, layout) : 0;
       sum = space > cmsg_overflow - sum ? cmsg_overflow : sum + space;
     };
+    // Those of a known size first: until then a compiler sees that nothing can overflow.
     add(timestamp, layout == abi::lp64 ? 16 : 8);
     add(credentials, 12);
-    add(label != 0, label);
-    add(rights != 0, rights > cmsg_overflow / 4 ? cmsg_overflow : rights * 4);
     add(pidfd, 4);
     add(queued_bytes, 4);
+    add(label != 0, label);
+    add(rights != 0, rights > cmsg_overflow / 4 ? cmsg_overflow : rights * 4);
     add(other != 0, other);
     return sum;
   }
