@@ -70,6 +70,8 @@ inline constexpr std::string_view baseline_again = "plain C again";
 [[nodiscard]] std::unique_ptr<contender> make_packed_c(std::size_t records);
 /// This library over SEQPACKET.
 [[nodiscard]] std::unique_ptr<contender> make_scm();
+/// This library's batches: a system call for so many messages.
+[[nodiscard]] std::unique_ptr<contender> make_batched_scm(std::size_t batch);
 /// This library's records, so many of them at once.
 [[nodiscard]] std::unique_ptr<contender> make_packed_scm(std::size_t records);
 /// kj's AsyncCapabilityStream (libcapnp-dev), GLib's GSocket (libglib2.0-dev) and libuv's uv_pipe_t (libuv1-dev), if

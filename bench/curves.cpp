@@ -44,7 +44,7 @@ using jobs = std::vector<job>;
 void add_batch(jobs& all) {
   const workload work{"batch", shape::one_way, 64, 1};
   for (const std::size_t x : {1, 2, 4, 8, 16, 32, 64, 128}) {
-    all.push_back({"batch", x, work, list(make_plain_c(baseline), make_batched_c(x))});
+    all.push_back({"batch", x, work, list(make_plain_c(baseline), make_batched_c(x), make_batched_scm(x))});
   }
 }
 

@@ -10,6 +10,7 @@ std::vector<std::unique_ptr<contender>> lineup() {
   all.push_back(make_batched_c(32));
   all.push_back(make_packed_c(32));
   all.push_back(make_scm());
+  all.push_back(make_batched_scm(32));
   all.push_back(make_packed_scm(32));
 #ifdef SCM_BENCH_KJ
   all.push_back(make_kj());
