@@ -26,8 +26,8 @@ class byte_source {
   std::size_t used_ = 0;  // of the first of them
 };
 
-/// Bytes and counts: the descriptors themselves are kept by whoever sends, in the order in which they were added. Nothing
-/// here can fail once room was taken.
+/// Bytes and counts: the descriptors themselves are kept by whoever sends, in the order in which they were added.
+/// Nothing here can fail once room was taken.
 class outbox {
  public:
   /// The most bytes that a packet may have here, at least `wire::headers + 1`.
@@ -45,12 +45,14 @@ class outbox {
   /// What `add` will put behind all that waits, headers included, when the open packet takes none of it.
   [[nodiscard]] std::size_t packed_size(std::size_t bytes, std::size_t descriptors) const noexcept;
 
-  /// A record, or its part, as one piece: in the open packet if it has room there, else in a new one. Must fit a packet.
+  /// A record, or its part, as one piece: in the open packet if it has room there, else in a new one. Must fit a
+  /// packet.
   void add(byte_source& data, std::size_t bytes, std::size_t descriptors, std::uint8_t flags = 0) noexcept;
   /// The most payload that a packet of one piece has.
   [[nodiscard]] std::size_t most_payload() const noexcept { return packet_bytes_ - wire::headers; }
 
-  /// The packet to send next, or what is left of it, and the descriptors that go with it: none once its first byte went.
+  /// The packet to send next, or what is left of it, and the descriptors that go with it: none once its first byte
+  /// went.
   [[nodiscard]] bool empty() const noexcept { return first_ == packets_.size(); }
   [[nodiscard]] std::span<const std::byte> front() const noexcept;
   [[nodiscard]] std::size_t front_descriptors() const noexcept { return packets_[first_].descriptors; }

@@ -11,9 +11,7 @@ namespace scm::inline v0_1 {
 struct record_channel::state {
   template <class Channel>
   state(Channel&& over, record_decoder&& decoder, const record_bounds& bounds, std::size_t packet_bytes) noexcept
-      : owner{std::forward<Channel>(over)},
-        out{socket(), bounds, packet_bytes},
-        in{socket(), std::move(decoder)} {}
+      : owner{std::forward<Channel>(over)}, out{socket(), bounds, packet_bytes}, in{socket(), std::move(decoder)} {}
 
   channel& socket() noexcept {
     if (auto* const packets = std::get_if<seqpacket>(&owner)) return *packets;
@@ -32,8 +30,8 @@ result<record_channel> record_channel::make_over(Channel&& over, const record_bo
   auto decoder = record_decoder::make(over.type(), bounds);
   if (!decoder) return std::unexpected{decoder.error()};
   const auto no_memory = std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
-  std::unique_ptr<state> made{new (std::nothrow) state{std::forward<Channel>(over), std::move(*decoder), bounds,
-                                                       *packet_bytes}};
+  std::unique_ptr<state> made{new (std::nothrow)
+                                  state{std::forward<Channel>(over), std::move(*decoder), bounds, *packet_bytes}};
   if (!made) return no_memory;
   if (!made->out.reserve() || !made->in.reserve()) {
     over = std::move(*std::get_if<std::remove_cvref_t<Channel>>(&made->owner));

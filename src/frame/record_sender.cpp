@@ -9,9 +9,7 @@
 namespace scm::inline v0_1::detail {
 namespace {
 
-std::unexpected<std::error_code> failed(std::errc code) noexcept {
-  return std::unexpected{std::make_error_code(code)};
-}
+std::unexpected<std::error_code> failed(std::errc code) noexcept { return std::unexpected{std::make_error_code(code)}; }
 
 /// Errors that leave what waits as good as it was.
 bool passes(std::error_code code) noexcept {
@@ -94,11 +92,9 @@ result<void> record_sender::flush(deadline until) noexcept {
   return {};
 }
 
-/// The bytes that the kernel did not take of a packet: they can wait, as all of its descriptors have left.
-result<void> record_sender::send_rest(deadline until) noexcept {
-  const auto sent = flush(until);
-  return sent || passes(sent.error()) ? result<void>{} : sent;
-}
+/// The bytes that the kernel did not take of a record that is as good as sent: they can wait, as all of its descriptors
+/// have left. Whatever keeps them here is told by the next call, since a record that was refused must not arrive later.
+void record_sender::send_rest(deadline until) noexcept { (void)flush(until); }
 
 result<void> record_sender::send(const const_buffers& bytes, std::span<const borrowed_fd> descriptors,
                                  deadline until) noexcept {
@@ -113,7 +109,8 @@ result<void> record_sender::send(const const_buffers& bytes, std::span<const bor
     out_.drop_last();
     return sent;
   }
-  return out_.empty() ? result<void>{} : send_rest(until);
+  send_rest(until);
+  return {};
 }
 
 result<std::size_t> record_sender::send_many(std::span<const outgoing_record> records, deadline until) noexcept {
@@ -155,7 +152,8 @@ result<std::size_t> record_sender::send_many(std::span<const outgoing_record> re
   return done;
 }
 
-/// A record that needs more than one packet. Once a piece of it is gone, the rest must follow, or word that it does not.
+/// A record that needs more than one packet. Once a piece of it is gone, the rest must follow, or word that it does
+/// not.
 result<void> record_sender::send_in_pieces(const const_buffers& bytes, std::span<const borrowed_fd> descriptors,
                                            deadline until) noexcept {
   remaining record{byte_source{bytes.span()}, bytes.size(), descriptors.size()};
@@ -166,7 +164,10 @@ result<void> record_sender::send_in_pieces(const const_buffers& bytes, std::span
       const auto piece = record.next(out_);
       record.add(piece, out_);
       sent = send_front(descriptors.first(piece.descriptors), until);
-      if (sent && piece.flags == 0) return send_rest(until);
+      if (sent && piece.flags == 0) {
+        send_rest(until);
+        return {};
+      }
       if (sent) {
         descriptors = descriptors.subspan(piece.descriptors);
         continue;

@@ -38,7 +38,7 @@ class record_sender {
   struct remaining;
   result<void> send_front(std::span<const borrowed_fd> descriptors, deadline until) noexcept;
   result<void> send_queued_front(deadline until) noexcept;
-  result<void> send_rest(deadline until) noexcept;
+  void send_rest(deadline until) noexcept;
   result<void> send_in_pieces(const const_buffers& bytes, std::span<const borrowed_fd> descriptors,
                               deadline until) noexcept;
   void add_in_pieces(remaining& record) noexcept;

@@ -3,6 +3,7 @@
 #include "faults/batches.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
+#include "faults/records.hpp"
 #include "support/allocation_count.hpp"
 #include "support/allocation_failure.hpp"
 #include "support/catch.hpp"
@@ -36,8 +37,9 @@ std::error_code run(const scenario& of, std::size_t good, bool only_one, std::si
 
 TEST_CASE("whichever allocation fails, its caller is told and everything goes on", "[allocation]") {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_asking()})
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking()}) {
     all.insert(all.end(), more.begin(), more.end());
+  }
   // Without its stumble, which takes the seam, a scenario is the same as another one.
   std::erase_if(all, [](const scenario& one) { return one.stumble.has_value(); });
 

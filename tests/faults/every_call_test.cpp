@@ -5,6 +5,7 @@
 #include "faults/batches.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
+#include "faults/records.hpp"
 #include "support/catch.hpp"
 
 #include <vector>
@@ -15,8 +16,9 @@ using namespace scm::test;
 namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_asking()})
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking()}) {
     all.insert(all.end(), more.begin(), more.end());
+  }
   return all;
 }
 }  // namespace

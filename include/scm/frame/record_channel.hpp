@@ -42,7 +42,8 @@ class SCM_API record_channel {
   [[nodiscard]] peer_identity peer() const noexcept;
 
   /// Sends a record now, after what is queued; the descriptors stay open here. On success the record is the kernel's, or
-  /// the last of its bytes are `waiting`, without descriptors, for a `flush`. On error the peer will not see it. Errors:
+  /// the last of its bytes are `waiting`, without descriptors, for a `flush`, which tells why if the connection has
+  /// failed in between. On error the peer will not see it. Errors:
   /// sendmsg(2)'s, EAGAIN and `timed_out` among them; `too_many_in_flight`; `not_enough_memory`.
   [[nodiscard]] result<void> send(const_buffers bytes, borrowed_fds descriptors = {},
                                   deadline until = no_deadline) noexcept;
