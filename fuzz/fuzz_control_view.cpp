@@ -6,6 +6,7 @@
 // one differs it does so by a difference that has a name here; anything else is a finding.
 #include "check.hpp"
 #include "mutate.hpp"
+#include "poison.hpp"
 
 #include <scm/core/control_items.hpp>
 #include <scm/core/control_view.hpp>
@@ -13,17 +14,6 @@
 #include <scm/fuzz/walk_models.hpp>
 
 #include <sys/socket.h>
-
-#if defined(__SANITIZE_ADDRESS__)
-#define SCM_FUZZ_POISONS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define SCM_FUZZ_POISONS 1
-#endif
-#endif
-#if SCM_FUZZ_POISONS
-#include <sanitizer/asan_interface.h>
-#endif
 
 #include <algorithm>
 #include <cstddef>
@@ -57,23 +47,13 @@ class shifted_copy {
     if (!of.empty()) std::memcpy(begin, of.data(), of.size());
     view_ = {begin, of.size()};
     rest_ = {begin + of.size(), room->data() + room->size()};
-    poison(true);
+    scm::fuzz_support::poison(rest_, true);
   }
   shifted_copy(const shifted_copy&) = delete;
-  ~shifted_copy() { poison(false); }
+  ~shifted_copy() { scm::fuzz_support::poison(rest_, false); }
   bytes view() const noexcept { return view_; }
 
  private:
-  void poison([[maybe_unused]] bool on) noexcept {
-#if SCM_FUZZ_POISONS
-    if (on) {
-      __asan_poison_memory_region(rest_.data(), rest_.size());
-    } else {
-      __asan_unpoison_memory_region(rest_.data(), rest_.size());
-    }
-#endif
-  }
-
   bytes view_;
   std::span<std::byte> rest_;
 };

@@ -1,5 +1,7 @@
 // Writes the seeds of the fuzz targets: `fuzz_seeds DIRECTORY` fills DIRECTORY/<target>/ with small named files.
+#include "../tests/frame/packets.hpp"
 #include "../tests/support/bytes.hpp"
+#include "record_input.hpp"
 
 #include <scm/core/control_buffer.hpp>
 
@@ -338,6 +340,73 @@ void write_batch_seeds(const folder& into) {
   }
 }
 
+// --- record_decoder: packets as a peer sends them, right and wrong
+// ----------------------------------------------------
+
+using scm::test::packet;
+
+scm::fuzz_support::peer_message of(const packet& one, int filling = 0) {
+  const std::string bytes = one.bytes();
+  return {static_cast<std::uint8_t>(one.sum()), static_cast<std::uint8_t>(filling), {bytes.begin(), bytes.end()}};
+}
+
+void write_record_seeds(const folder& into) {
+  using scm::test::abandoned;
+  using scm::test::more;
+  const auto bad = [](packet one) { return std::vector{of({0, {{"good", 1}}}), of(one)}; };
+  // A packet of one piece that is mostly filling.
+  const auto large = [](std::uint64_t number, std::uint64_t flags, int filling) {
+    const std::uint64_t size = 200 + static_cast<std::uint64_t>(filling) * 257;
+    scm::test::piece one{.payload = std::string(200, 'x'), .flags = flags, .size = size};
+    return of({.number = number, .pieces = {one}, .size = 24 + size}, filling);
+  };
+  const auto joined = [](scm::fuzz_support::peer_message one, const scm::fuzz_support::peer_message& other) {
+    one.bytes.insert(one.bytes.end(), other.bytes.begin(), other.bytes.end());
+    return one;
+  };
+  const std::pair<const char*, std::vector<scm::fuzz_support::peer_message>> all[]{
+      {"packed", {of({0, {{"ab", 1}, {"c"}}}), of({1, {{""}, {"", 253}}}), of({2, {{"d"}}})}},
+      {"plain_then_descriptors", {of({0, {{"a"}}}), of({1, {{"b"}, {"c"}}}), of({2, {{"d", 2}}}), of({3, {{"e", 1}}})}},
+      {"in_pieces", {of({0, {{"x"}, {"ab", 2, more}}}), of({1, {{"", 1, more}}}), of({2, {{"cd", 1}, {"y", 1}}})}},
+      {"abandoned", {of({0, {{"ab", 2, more}}}), of({1, {{"", 0, abandoned}, {"next", 1}}})}},
+      {"abandoned_nothing", bad({1, {{"", 0, abandoned}}})},
+      {"more_then_another", bad({1, {{"a", 0, more}, {"b"}}})},
+      {"more_of_nothing", bad({1, {{"", 0, more}}})},
+      {"version_2", bad({.number = 1, .pieces = {{"x"}}, .version = 2})},
+      {"flags", bad({.number = 1, .pieces = {{"x"}}, .flags = 1})},
+      {"repeated", {of({0, {{"x"}}}), of({0, {{"x"}}})}},
+      {"size_0", bad({.number = 1, .pieces = {{"x"}}, .size = 0})},
+      {"size_2_32", bad({.number = 1, .pieces = {{"x"}}, .size = 0xffffffff})},
+      {"piece_past_end", bad({1, {{.payload = "x", .size = 2}}})},
+      {"piece_short", bad({1, {{.payload = "xyz", .size = 2}}})},
+      {"missing", {{0, 0, of({0, {{"a", 1}}}).bytes}, of({1, {{"b", 1}}})}},
+      {"surplus", {{2, 0, of({0, {{"a", 1}}}).bytes}, of({1, {{"b", 1}}})}},
+      {"sum", bad({.number = 1, .pieces = {{"x", 1}}, .descriptors = 2})},
+      {"over_bytes", {of({0, {{std::string(30, 'x'), 0, more}}}), of({1, {{std::string(30, 'y')}}})}},
+      {"over_descriptors", {of({0, {{"x", 2, more}}}), of({1, {{"y", 2}}})}},
+      {"two_in_one_message", {joined(of({0, {{"a", 1}}}), of({1, {{"b"}}}))}},
+      {"descriptors_within", {{0, 0, {1, 0, 1, 0}}, {1, 0, {25, 0, 0, 0}}}},
+      {"large", {large(0, 0, 254), large(1, 0, 253), of({2, {{"x", 2}}})}},
+      {"large_in_pieces", {large(0, more, 254), large(1, more, 100), large(2, 0, 254)}},
+      {"cut_short", {large(0, 0, 254), {0, 0, {1, 0, 0}}}},
+      {"nothing", {{0, 0, {}}, {1, 0, {}}}},
+  };
+  unsigned count = 0;
+  for (const auto& [name, messages] : all) {
+    for (const unsigned how : {0U, 1U, 2U}) {  // a stream, seqpacket, a stream with little room
+      const unsigned cut = ++count % 40;
+      std::vector<std::uint8_t> bytes{static_cast<std::uint8_t>(how), static_cast<std::uint8_t>(cut), 7, 200, 0};
+      const auto rest = scm::fuzz_support::written(messages);
+      bytes.insert(bytes.end(), rest.begin(), rest.end());
+      into.write((how == 0   ? "stream_"
+                  : how == 1 ? "seqpacket_"
+                             : "narrow_") +
+                     std::string{name},
+                 std::as_bytes(std::span{bytes}));
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -352,6 +421,7 @@ int main(int argc, char** argv) try {
   write_receive_seeds(folder{argv[1], "fuzz_receive"});
   write_sequence_seeds(folder{argv[1], "fuzz_channel_sequence"});
   write_batch_seeds(folder{argv[1], "fuzz_batch"});
+  write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
