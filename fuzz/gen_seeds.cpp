@@ -407,6 +407,30 @@ void write_record_seeds(const folder& into) {
   }
 }
 
+// --- record_channel: programs of operations; 16 is added for the other end -------------------------------------------
+
+void write_record_programs(const folder& into) {
+  const char* const types[]{"stream", "seqpacket", "cramped_stream", "cramped_seqpacket"};
+  for (int type = 0; type != 4; ++type) {
+    const std::string name = types[type];
+    write_numbers(into, name + "_there_and_back", {type, 0, 5, 0, 2, 30, 3, 16, 5, 0, 1, 14, 3});
+    write_numbers(into, name + "_packed", {type, 3, 5, 5, 0, 1, 6, 0, 2, 9, 0, 0, 21, 1, 3, 7, 0, 4, 30, 7, 30, 7});
+    write_numbers(into, name + "_queued",
+                  {type, 5, 5, 0, 3, 6, 9, 0, 0, 7, 0, 0, 2, 9, 30, 7, 8, 1, 4, 0, 1, 0, 1, 30, 7});
+    write_numbers(into, name + "_pieces", {type, 2, 3, 200, 0, 0, 240, 3, 2, 1, 9, 30, 2, 30, 2, 9, 30, 7});
+    write_numbers(into, name + "_full", {type, 0, 0, 240, 3, 0, 0, 240, 2, 0, 0,   240, 1,  0, 0, 240, 3, 0, 0,  240,
+                                         2,    2, 1, 99,  3, 3, 0, 240, 1, 0, 240, 2,   30, 7, 9, 30,  7, 9, 30, 7});
+    write_numbers(into, name + "_queue_full", {type, 5,   0, 200, 3, 5,   0, 200, 3, 5, 0, 200, 3, 5,  0, 200, 3,  5,
+                                               0,    200, 3, 5,   0, 200, 3, 8,   1, 2, 8, 1,   2, 30, 7, 9,   30, 7});
+    write_numbers(into, name + "_half_closed", {type, 5, 5, 0, 2, 10, 0, 5, 0, 1, 16, 5, 0, 1, 30, 7, 14, 3});
+    write_numbers(into, name + "_closed",
+                  {type, 16, 5, 0, 1, 0, 5, 0, 2, 5, 9, 0, 3, 11, 30, 7, 16, 5, 0, 1, 21, 5, 0, 1, 25});
+    write_numbers(into, name + "_closed_within",
+                  {type, 0, 0, 240, 3, 0, 0, 240, 3, 0, 0, 240, 3, 0, 0, 240, 3, 11, 30, 7});
+    write_numbers(into, name + "_moved", {type, 12, 5, 5, 0, 2, 12, 9, 28, 30, 3, 13, 0, 5, 0, 1, 30, 3});
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -422,6 +446,7 @@ int main(int argc, char** argv) try {
   write_sequence_seeds(folder{argv[1], "fuzz_channel_sequence"});
   write_batch_seeds(folder{argv[1], "fuzz_batch"});
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
+  write_record_programs(folder{argv[1], "fuzz_record_channel"});
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
