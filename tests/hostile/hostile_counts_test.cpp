@@ -1,5 +1,5 @@
 // Hostile peers, 01 to 10: too many descriptors, too few, the same ones, and ever more of them.
-// Of the catalogue's 44 entries, 06, 29 and 30 need frames, which this layer does not have.
+// Of the catalogue's 44 entries, 06, 29 and 30 need frames: hostile_records_test.cpp.
 #include "hostile/scene.hpp"
 #include "support/bytes.hpp"
 #include "support/catch.hpp"
