@@ -213,11 +213,12 @@ const std::map<std::string, use>& uses() {
        [](const test::temporary_folder&) {
          auto ends = shared_pair<seqpacket>();
          auto quiet = shared_pair<datagram>();
-         auto batch = std::make_shared<receive_batch>(receive_batch::make(4, 8, 1).value());
+         auto batch = std::make_shared<receive_batch>(receive_batch::make(16, 8, 1).value());
          const owned_fd file = test::scratch_file();
-         for (int i = 0; i != 3; ++i) ends->first.send("x", {file}).value();
+         // So many that two have consecutive numbers, whatever is open.
+         for (int i = 0; i != 16; ++i) ends->first.send("x", {file}).value();
          return [ends, quiet, batch] {
-           if (batch->receive(ends->second).value_or(0) != 3) return false;
+           if (batch->receive(ends->second).value_or(0) != 16) return false;
            (*batch)[0].content.descriptors.take(0).reset();
            batch->clear();  // the others, together
            return batch->receive(quiet->second, {.until = in(1ms)}).error() == std::errc::timed_out;
