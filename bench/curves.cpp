@@ -1,6 +1,7 @@
 #include "curves.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <memory>
 #include <utility>
 
@@ -9,6 +10,7 @@ namespace {
 
 constexpr std::size_t most_descriptors = 253;
 
+using sizes = std::initializer_list<std::size_t>;
 using contenders = std::vector<std::unique_ptr<contender>>;
 
 template <class... Contender>
@@ -43,7 +45,7 @@ using jobs = std::vector<job>;
 
 void add_batch(jobs& all) {
   const workload work{"batch", shape::one_way, 64, 1};
-  for (const std::size_t x : {1, 2, 4, 8, 16, 32, 64, 128}) {
+  for (const std::size_t x : sizes{1, 2, 4, 8, 16, 32, 64, 128}) {
     all.push_back({"batch", x, work, list(make_plain_c(baseline), make_batched_c(x), make_batched_scm(x))});
   }
 }
@@ -51,7 +53,7 @@ void add_batch(jobs& all) {
 void add_records(jobs& all) {
   const workload without{"records", shape::one_process, 64, 0};
   const workload with{"records", shape::one_process, 64, 1};
-  for (const std::size_t x : {1, 2, 4, 8, 16, 32, 64, 128, 256}) {
+  for (const std::size_t x : sizes{1, 2, 4, 8, 16, 32, 64, 128, 256}) {
     all.push_back({"records", x, without, list(make_plain_c(baseline), make_packed_c(x), make_packed_scm(x)),
                    ", no descriptors"});
     const std::size_t most = std::min(x, most_descriptors);
@@ -70,7 +72,7 @@ void add_payload(jobs& all) {
 void add_in_flight(jobs& all) {
   constexpr std::pair<descriptor_kind, std::string_view> kinds[]{{descriptor_kind::event, ""},
                                                                  {descriptor_kind::unix_socket, ", Unix sockets"}};
-  for (const std::size_t messages : {1, 2, 4, 8, 16, 32, 64, 79}) {  // the last is just below 20,000
+  for (const std::size_t messages : sizes{1, 2, 4, 8, 16, 32, 64, 79}) {  // the last is just below 20,000
     for (const auto& [kind, note] : kinds) {
       const workload work{"in-flight", shape::one_process, 64, most_descriptors, messages, kind};
       all.push_back({"in-flight", messages * most_descriptors, work, list(make_plain_c(baseline), make_scm()), note,
