@@ -2,12 +2,14 @@
 # What the library adds to hand-written C in user space: instructions for one message sent and received, counted by
 # valgrind, so that they are the same on any day. Fails if they are more than twice those of C. What the kernel does is
 # the same for both, and not counted.
-# usage: instructions.sh PROGRAM [CONTENDER]    (PROGRAM is scm_bench_pass)
+# usage: instructions.sh PROGRAM [CONTENDER [DESCRIPTORS…]]    (PROGRAM is scm_bench_pass)
 set -euo pipefail
 shopt -s inherit_errexit
 
 program=$1
 contender=${2:-scm}
+counts=("${@:3}")
+((${#counts[@]})) || counts=(0 1 16)
 most=2
 few=200
 many=1200
@@ -42,10 +44,10 @@ for_each() {
 
 status=0
 printf '%11s  %8s  %10s  %5s\n' descriptors 'plain C' "$contender" ratio
-for descriptors in 0 1 16; do
-  ours=$(for_each "$contender" $descriptors)
-  theirs=$(for_each 'plain C' $descriptors)
-  printf '%11d  %8d  %10d  %5s\n' $descriptors "$theirs" "$ours" \
+for descriptors in "${counts[@]}"; do
+  ours=$(for_each "$contender" "$descriptors")
+  theirs=$(for_each 'plain C' "$descriptors")
+  printf '%11d  %8d  %10d  %5s\n' "$descriptors" "$theirs" "$ours" \
     "$(awk "BEGIN { printf \"%.2f\", $ours / $theirs }")"
   ((theirs > 0 && ours <= most * theirs)) || status=1
 done

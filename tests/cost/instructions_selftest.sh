@@ -12,7 +12,7 @@ command -v valgrind >/dev/null || exit 4
 # expect STATUS TEXT CONTENDER
 expect() {
   local status=0 output
-  output=$("$script" "$program" "$3" 2>&1) || status=$?
+  output=$("$script" "$program" "$3" 1 2>&1) || status=$?
   if [[ $status -ne $1 || $output != *"$2"* ]]; then
     printf 'FAILED: %s: wanted status %s and "%s"; got status %s and\n%s\n' "$3" "$1" "$2" "$status" "$output"
     failures=$((failures + 1))
