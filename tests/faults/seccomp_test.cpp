@@ -11,6 +11,7 @@
 
 #include <scm/batch.hpp>
 #include <scm/channel.hpp>
+#include <scm/frame.hpp>
 #include <scm/inspect.hpp>
 
 #include <mqueue.h>
@@ -181,6 +182,31 @@ const std::map<std::string, use>& uses() {
          }
          return [receiver, sender, to] {  // the kernel has no event for this
            return sender->send_to(to, "x", {}, {.until = in(1s)}).error() == std::errc::timed_out;
+         };
+       }},
+      {"receives records on a channel that it has, and leaves descriptors in them",
+       [](const test::temporary_folder&) {
+         constexpr record_bounds bounds{100, 10, 0, 0};
+         auto ends = shared_pair<stream>();
+         auto from = std::make_shared<record_channel>(record_channel::make(std::move(ends->first), bounds).value());
+         auto to = std::make_shared<record_channel>(record_channel::make(std::move(ends->second), bounds).value());
+         const owned_fd file = test::scratch_file();
+         from->send("x", {file.get(), file.get()}).value();
+         from->send("x", {file.get()}).value();
+         from->send("x").value();
+         return [from, to] { return to->receive() && to->receive() && to->receive(); };
+       }},
+      {"makes a channel of records of a seqpacket socket, queues and sends, with a deadline",
+       [](const test::temporary_folder&) {
+         auto ends = shared_pair<seqpacket>();
+         auto file = std::make_shared<owned_fd>(test::scratch_file());
+         return [ends, file] {
+           auto records = record_channel::make(std::move(ends->first), {100, 10, 1000, 10});
+           if (!records || !records->queue("x", std::move(*file)) || !records->flush()) return false;
+           for (;;) {
+             const auto sent = records->send("y", {}, in(1ms));
+             if (!sent) return sent.error() == std::errc::timed_out;
+           }
          };
        }},
       {"connects with a deadline, sends and receives",

@@ -8,6 +8,7 @@
 
 #include <scm/batch.hpp>
 #include <scm/channel.hpp>
+#include <scm/frame.hpp>
 #include <scm/inspect.hpp>
 
 #include <cstring>
@@ -196,6 +197,58 @@ void receive_batched(collected& of, const receive_options& options, std::vector<
   const owned_fd file = test::scratch_file();
   REQUIRE(left.send("x", {file}));
   of([&right, &batch, &options] { (void)batch.receive(right, options); }, failing_once(std::move(failures)));
+}
+
+constexpr record_bounds record_room{1 << 20, 1000, 1 << 20, 1000};
+
+// What is left of a pair when one end of it is a channel of records: both ends, so that neither is closed while
+// counted.
+template <class Channel>
+struct record_ends {
+  std::pair<Channel, Channel> ends = Channel::pair().value();
+  record_channel left = record_channel::make(std::move(ends.first), record_room).value();
+  record_channel right = record_channel::make(std::move(ends.second), record_room).value();
+  owned_fd file = test::scratch_file();
+};
+
+template <class Channel>
+void send_records(collected& of, deadline until, const std::vector<std::pair<call, int>>& failures = {}) {
+  record_ends<Channel> at;
+  const borrowed_fd files[] = {at.file};
+  const outgoing_record many[] = {{"one", files}, {"two"}};
+  of([&] { (void)at.left.send("x", {at.file}, until); }, failing_once(failures));
+  of([&] { (void)at.left.send_many(many, until); }, failing_once(failures));
+  of([&] { (void)at.left.queue("x", test::scratch_file()); });
+  of([&] { (void)at.left.flush(until); }, failing_once(failures));
+}
+
+template <class Channel>
+void receive_records(collected& of, const std::vector<std::pair<call, int>>& failures = {}) {
+  record_ends<Channel> at;
+  const borrowed_fd files[] = {at.file, at.file};
+  const outgoing_record many[] = {{"one", files}, {"two"}};
+  REQUIRE(at.left.send_many(many));
+  of(
+      [&at] {
+        while (at.right.receive({.until = in(1ms)})) {
+        }
+        (void)at.right.try_receive();
+      },
+      failing_once(failures));
+}
+
+template <class Channel>
+void shut_records_down(collected& of) {
+  record_ends<Channel> at;
+  REQUIRE(at.left.queue("x"));
+  of([&at] { (void)at.left.shutdown_send(); });
+}
+
+template <class Channel>
+void make_records(collected& of) {
+  auto ends = Channel::pair().value();
+  std::optional<record_channel> made;
+  of([&] { keep(made, record_channel::make(std::move(ends.first), record_room)); });
 }
 
 struct operation {
@@ -417,6 +470,26 @@ constexpr operation operations[] = {
        receive_batched<seqpacket>(of, {.reserve = 1});
        receive_batched<seqpacket>(of, {.reserve = 1}, {{call::lstat, ENOENT}});
        receive_batched<seqpacket>(of, {.reserve = 1}, {{call::getrlimit, EPERM}});
+     }},
+    {"`record_channel::make`",
+     [](collected& of) {
+       make_records<stream>(of);
+       make_records<seqpacket>(of);
+     }},
+    {"`send`, `send_many`, `queue`, `flush` of records",
+     [](collected& of) {
+       send_records<stream>(of, no_deadline);
+       send_records<seqpacket>(of, in(1min), {{call::sendmsg, EAGAIN}, {call::sendmsg, ETOOMANYREFS}});
+     }},
+    {"`receive`, `try_receive` of records",
+     [](collected& of) {
+       receive_records<stream>(of);
+       receive_records<seqpacket>(of, {{call::recvmsg, EAGAIN}});
+     }},
+    {"`shutdown_send` of records",
+     [](collected& of) {
+       shut_records_down<stream>(of);
+       shut_records_down<seqpacket>(of);
      }},
 };
 
