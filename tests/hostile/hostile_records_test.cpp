@@ -47,11 +47,19 @@ class record_scene {
   }
   void send(const packet& one) { send(one.bytes(), one.sum()); }
 
-  // Whether a record comes first, with so many descriptors.
+  // Whether a record comes first, with the next so many of the descriptors that were sent.
   bool receives(std::string_view text, std::size_t descriptors = 0) {
     const auto got = ours_.receive({.until = patience()});
-    return got && std::string_view(reinterpret_cast<const char*>(got->bytes.data()), got->bytes.size()) == text &&
-           got->descriptors.size() == descriptors;
+    if (!got || std::string_view(reinterpret_cast<const char*>(got->bytes.data()), got->bytes.size()) != text ||
+        got->descriptors.size() != descriptors) {
+      return false;
+    }
+    return std::ranges::all_of(got->descriptors, [this](const owned_fd& one) { return watched_[received_++].is(one); });
+  }
+  // Whether there is word that a record was given up, of which so many descriptors came.
+  bool hears_of_abandoned(std::size_t descriptors) {
+    received_ += descriptors;
+    return ours_.receive({.until = patience()}).error() == errc::abandoned;
   }
 
   // What comes next is this error, for good. Whatever came is closed, but for so many of the last descriptors, which
@@ -71,6 +79,8 @@ class record_scene {
     CHECK(all_closed(watched_));
   }
 
+  [[nodiscard]] bool all_are_closed() const { return all_closed(watched_); }
+
   bool serves_others() {
     here_.next_peer();
     auto from = record_channel::make(std::move(here_.peer()), small).value();
@@ -85,6 +95,7 @@ class record_scene {
   test::scene<Channel> here_;
   record_channel ours_ = record_channel::make(std::move(here_.ours()), small).value();
   std::deque<witness> watched_;
+  std::size_t received_ = 0;  // of them
 };
 
 }  // namespace
@@ -282,6 +293,21 @@ TEMPLATE_TEST_CASE("a peer that never ends a record is held to the bounds, and g
   CHECK(hoarding.ours().try_receive().error() == would_block);
   hoarding.send({number, {{"", 1, more}}});
   hoarding.check_broken(errc::over_limit);
+}
+
+TEMPLATE_TEST_CASE("a record that its peer gives up costs its own descriptors, and the next has the right ones",
+                   "[hostile][records]", stream, seqpacket) {
+  record_scene<TestType> here;
+  here.send({0, {{"good", 1}, {"part", 2, more}}});
+  here.send({1, {{"", 0, abandoned}, {"next", 1}}});
+  here.send({2, {{"last", 2}}});
+  CHECK(here.receives("good", 1));
+  CHECK(here.hears_of_abandoned(2));
+  CHECK(here.receives("next", 1));
+  CHECK(here.receives("last", 2));
+  CHECK(here.ours().try_receive().error() == would_block);
+  CHECK(here.all_are_closed());
+  CHECK(here.serves_others());
 }
 
 TEMPLATE_TEST_CASE("a peer that is killed within a record costs that record, and what came of it is closed",
