@@ -12,10 +12,8 @@
 
 namespace {
 
-constexpr scm::record_bounds bounds{.record_bytes = 8192,
-                                    .record_descriptors = 1,
-                                    .queued_bytes = 1 << 20,
-                                    .queued_descriptors = 64};
+constexpr scm::record_bounds bounds{
+    .record_bytes = 8192, .record_descriptors = 1, .queued_bytes = 1 << 20, .queued_descriptors = 64};
 
 /// Opens what it is asked for, until its peer is gone.
 int serve(scm::record_channel channel) {
@@ -67,10 +65,14 @@ int main(int argc, char** argv) {
   const pid_t child = fork();
   if (child < 0) return 1;
   if (child == 0) {
-    { const auto gone = std::move(*client); }
+    {
+      const auto gone = std::move(*client);
+    }
     _exit(serve(std::move(*server)));
   }
-  { const auto gone = std::move(*server); }
+  {
+    const auto gone = std::move(*server);
+  }
   const int failed = ask(std::move(*client), {argv + 1, argv + argc});
   int status = 0;
   return waitpid(child, &status, 0) == child && status == 0 ? failed : 1;

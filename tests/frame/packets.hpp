@@ -39,8 +39,8 @@ struct packet {
   std::string bytes() const {
     std::string body;
     for (const piece& one : pieces) {
-      body += little(one.size ? *one.size : one.payload.size(), 4) + little(one.descriptors, 2) +
-              little(one.flags, 1) + little(one.reserved, 1) + one.payload;
+      body += little(one.size ? *one.size : one.payload.size(), 4) + little(one.descriptors, 2) + little(one.flags, 1) +
+              little(one.reserved, 1) + one.payload;
     }
     return little(version, 1) + little(flags, 1) + little(sum(), 2) + little(size ? *size : 16 + body.size(), 4) +
            little(number, 8) + body;

@@ -25,7 +25,8 @@ constexpr record_bounds roomy{1 << 22, 10000, 1 << 22, 10000};
 template <class Channel>
 std::pair<record_channel, record_channel> pair(const record_bounds& bounds = roomy) {
   auto [left, right] = Channel::pair().value();
-  return {record_channel::make(std::move(left), bounds).value(), record_channel::make(std::move(right), bounds).value()};
+  return {record_channel::make(std::move(left), bounds).value(),
+          record_channel::make(std::move(right), bounds).value()};
 }
 
 std::string text(const record& one) { return {reinterpret_cast<const char*>(one.bytes.data()), one.bytes.size()}; }
@@ -151,7 +152,9 @@ TEMPLATE_TEST_CASE("what is queued is owned, and closed here once the kernel has
     CHECK(left.waiting().descriptors == 0);
     CHECK(left.waiting().bytes == 0);
     CHECK_FALSE(one.closed());
-    { const auto unused = std::move(right); }
+    {
+      const auto unused = std::move(right);
+    }
     CHECK(one.closed());
     CHECK(three.closed());
   }
@@ -276,8 +279,8 @@ TEMPLATE_TEST_CASE("a record of 5000 descriptors arrives whole", "[records][no-v
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
 }
 
-TEMPLATE_TEST_CASE("a sender that may not have more in flight is told so, and goes on", "[records][no-valgrind]", stream,
-                   seqpacket) {
+TEMPLATE_TEST_CASE("a sender that may not have more in flight is told so, and goes on", "[records][no-valgrind]",
+                   stream, seqpacket) {
   auto [left, right] = pair<TestType>();
   test::child sender{[&from = left] {
     if (!test::become_nobody()) return false;
@@ -285,8 +288,8 @@ TEMPLATE_TEST_CASE("a sender that may not have more in flight is told so, and go
     const owned_fd file = test::scratch_file();
     const std::vector<borrowed_fd> many(1000, file.get());
     const auto sent = from.send("too many", many, dont_wait);
-    return !sent && sent.error() == errc::too_many_in_flight && from.send("small", file.get(), dont_wait).error() ==
-               errc::too_many_in_flight && from.send("plain");
+    return !sent && sent.error() == errc::too_many_in_flight &&
+           from.send("small", file.get(), dont_wait).error() == errc::too_many_in_flight && from.send("plain");
   }};
   CHECK(sender.succeeded());
   CHECK(right.try_receive().error() == errc::abandoned);
@@ -397,7 +400,9 @@ TEMPLATE_TEST_CASE("the end of the peer is told: between records, and within one
   CHECK(right.receive().error() == errc::end_of_file);
   REQUIRE(right.send("still"));
   CHECK(next(left).bytes == "still");
-  { const auto gone = std::move(left); }
+  {
+    const auto gone = std::move(left);
+  }
   CHECK(right.send("x").error() == std::errc::broken_pipe);
 }
 

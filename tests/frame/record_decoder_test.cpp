@@ -176,7 +176,7 @@ TEST_CASE("packets whose headers are wrong break the channel at their place, and
     for (const std::uint64_t size : {2U, 0x7fffffffU, 0xfffffff8U, 0xffffffffU}) {
       is_malformed({1, {{.payload = "x", .size = size}}});
     }
-    is_malformed({1, {{.payload = "xyz", .size = 2}}});          // one byte is no header
+    is_malformed({1, {{.payload = "xyz", .size = 2}}});              // one byte is no header
     is_malformed({1, {{.payload = std::string(9, 0), .size = 2}}});  // nor are seven
   }
   SECTION("pieces") {
@@ -210,7 +210,8 @@ TEST_CASE("packets whose headers are wrong break the channel at their place, and
   }
 }
 
-TEST_CASE("descriptors that come with another packet than the one that counts them are never given to it", "[decoder]") {
+TEST_CASE("descriptors that come with another packet than the one that counts them are never given to it",
+          "[decoder]") {
   const packet counts{0, {{"a", 1}}};
   const packet next{1, {{"b", 1}}};
   SECTION("those of the first were dropped on the way") {
@@ -239,8 +240,7 @@ TEST_CASE("plain packets before one with descriptors come with it, and keep apar
   const packet one{0, {{"a"}}};
   const packet two{1, {{"b"}, {"c"}}};
   const packet three{2, {{"d", 2}}};
-  CHECK(decoded({{one.bytes() + two.bytes() + three.bytes(), 2}}) ==
-        in_all_cuts({of(one), of(two), of(three)}));
+  CHECK(decoded({{one.bytes() + two.bytes() + three.bytes(), 2}}) == in_all_cuts({of(one), of(two), of(three)}));
 }
 
 TEST_CASE("an end within a record is told from one between two", "[decoder]") {

@@ -1,7 +1,6 @@
 // Passes records of random sizes with 0 to 8 descriptors each from one process to another, over a socket whose send
-// buffer changes all the time, so that packets are cut anywhere; the receiver checks every byte, and every descriptor by
-// its inode.
-// usage: soak_records stream|seqpacket RECORDS [SEED]
+// buffer changes all the time, so that packets are cut anywhere; the receiver checks every byte, and every descriptor
+// by its inode. usage: soak_records stream|seqpacket RECORDS [SEED]
 #include "support/descriptor_table.hpp"
 #include "support/process.hpp"
 
@@ -25,10 +24,8 @@ using namespace scm;
 
 namespace {
 
-constexpr record_bounds bounds{.record_bytes = 1 << 20,
-                               .record_descriptors = 8,
-                               .queued_bytes = 1 << 22,
-                               .queued_descriptors = 2000};
+constexpr record_bounds bounds{
+    .record_bytes = 1 << 20, .record_descriptors = 8, .queued_bytes = 1 << 22, .queued_descriptors = 2000};
 constexpr std::size_t files = 64;
 constexpr std::size_t most_bytes = 200'000;
 
@@ -151,12 +148,16 @@ void run(std::uint64_t records, std::uint64_t seed) {
   auto left = record_channel::make(std::move(ends.first), bounds).value();
   auto right = record_channel::make(std::move(ends.second), bounds).value();
   test::child sender{[&] {
-    { const auto gone = std::move(right); }
+    {
+      const auto gone = std::move(right);
+    }
     const auto before = test::descriptor_table::now();
     send_all(left, records, seed, pool);
     return test::descriptor_table::now() == before;
   }};
-  { const auto gone = std::move(left); }
+  {
+    const auto gone = std::move(left);
+  }
   pool.clear();
   const auto before = test::descriptor_table::now();
   const std::uint64_t descriptors = receive_all(right, records, seed, inodes);

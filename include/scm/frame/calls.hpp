@@ -1,4 +1,5 @@
-/// Requests and their replies in records: which reply answers which request, until when it is waited for, and giving up.
+/// Requests and their replies in records: which reply answers which request, until when it is waited for, and giving
+/// up.
 #pragma once
 
 #include <scm/core/deadline.hpp>

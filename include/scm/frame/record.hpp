@@ -25,8 +25,8 @@ struct outgoing_record {
   std::span<const borrowed_fd> descriptors{};
 };
 
-/// What a channel of records lets its peer, and its own sender, take. Every one of them is the caller's to say: 0 allows
-/// nothing.
+/// What a channel of records lets its peer, and its own sender, take. Every one of them is the caller's to say: 0
+/// allows nothing.
 struct record_bounds {
   std::size_t record_bytes;        ///< Of one received record. More is `over_limit`, before memory is taken for it.
   std::size_t record_descriptors;  ///< The same for descriptors.

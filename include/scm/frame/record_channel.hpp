@@ -26,9 +26,9 @@ struct waiting_records {
 class SCM_API record_channel {
  public:
   /// Takes over a channel on which nothing was sent or received yet, and the memory for whole packets. On error the
-  /// caller still owns it. Errors: `not_enough_memory`; getsockopt(2)'s; `invalid_argument` for a seqpacket socket whose
-  /// send buffer has no room for a packet's headers. Such a buffer must not be made smaller afterwards: a packet that
-  /// does not fit is EMSGSIZE, again and again.
+  /// caller still owns it. Errors: `not_enough_memory`; getsockopt(2)'s; `invalid_argument` for a seqpacket socket
+  /// whose send buffer has no room for a packet's headers. Such a buffer must not be made smaller afterwards: a packet
+  /// that does not fit is EMSGSIZE, again and again.
   [[nodiscard]] static result<record_channel> make(stream&& over, const record_bounds& bounds) noexcept;
   [[nodiscard]] static result<record_channel> make(seqpacket&& over, const record_bounds& bounds) noexcept;
 
@@ -41,8 +41,8 @@ class SCM_API record_channel {
   [[nodiscard]] socket_type type() const noexcept;
   [[nodiscard]] peer_identity peer() const noexcept;
 
-  /// Sends a record now, after what is queued; the descriptors stay open here. On success the record is the kernel's, or
-  /// the last of its bytes are `waiting`, without descriptors, for a `flush`, which tells why if the connection has
+  /// Sends a record now, after what is queued; the descriptors stay open here. On success the record is the kernel's,
+  /// or the last of its bytes are `waiting`, without descriptors, for a `flush`, which tells why if the connection has
   /// failed in between. On error the peer will not see it. Errors:
   /// sendmsg(2)'s, EAGAIN and `timed_out` among them; `too_many_in_flight`; `not_enough_memory`.
   [[nodiscard]] result<void> send(const_buffers bytes, borrowed_fds descriptors = {},
