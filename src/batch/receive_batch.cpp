@@ -105,8 +105,9 @@ void receive_batch::clear() noexcept {
 }
 
 // Flattened, as `channel::receive` is.
-[[gnu::flatten]] result<std::size_t, receive_error> receive_batch::receive_from(
-    channel& at, const receive_options& options) noexcept {
+[[gnu::flatten]] result<std::size_t, receive_error> receive_batch::receive_from(channel& at,
+                                                                                const receive_options& options,
+                                                                                bool again) noexcept {
   clear();
   if (messages_.empty()) return std::unexpected{receive_error{std::make_error_code(std::errc::invalid_argument)}};
   vectors& all = *vectors_;
@@ -139,7 +140,10 @@ void receive_batch::clear() noexcept {
   if (count_ == asked) {
     while (count_ != 0 && looks_like_the_end(count_ - 1)) --count_;
   }
-  if (count_ == 0) return failed(errc::end_of_file);
+  if (count_ == 0) [[unlikely]] {
+    if (from.type == socket_type::seqpacket && !again) return receive_again(at, options);
+    return failed(errc::end_of_file);
+  }
 
   for (std::size_t i = 0; i != count_; ++i) {
     received& one = messages_[i];
@@ -162,6 +166,15 @@ void receive_batch::clear() noexcept {
     one.bytes = {static_cast<const std::byte*>(all.rooms[i].data()), one.content.size};
   }
   return count_;
+}
+
+// As `detail::receiver::run_again`.
+[[gnu::noinline, gnu::cold]] result<std::size_t, receive_error> receive_batch::receive_again(
+    channel& at, receive_options options) noexcept {
+  options.until = dont_wait;
+  auto got = receive_from(at, options, true);
+  if (!got && got.error() == std::errc::resource_unavailable_try_again) got.error().code = errc::end_of_file;
+  return got;
 }
 
 result<std::size_t, receive_error> receive_batch::receive(datagram& from, const receive_options& options) noexcept {

@@ -76,18 +76,21 @@ std::size_t within_reserve(const source& from, std::size_t reserve, std::size_t 
 
 // Peeking without control room installs nothing (kernel fact B12).
 bool end_is_next(const source& from) noexcept {
-  char byte;
-  iovec data{&byte, 1};
-  msghdr header{};
-  header.msg_iov = &data;
-  header.msg_iovlen = 1;
-  if (sys::recvmsg(from.fd.native_handle(), header, MSG_PEEK | MSG_DONTWAIT) != 0) return false;
-  return from.type == socket_type::stream ||
-         (from.type == socket_type::seqpacket && (header.msg_flags & MSG_CTRUNC) == 0);
+  const auto at_its_end = [&]() noexcept {
+    char byte;
+    iovec data{&byte, 1};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    return sys::recvmsg(from.fd.native_handle(), header, MSG_PEEK | MSG_DONTWAIT) == 0 &&
+           (from.type == socket_type::stream || (header.msg_flags & MSG_CTRUNC) == 0);
+  };
+  if (from.type == socket_type::datagram) return false;
+  return at_its_end() && (from.type == socket_type::stream || at_its_end());
 }
 
 result<void, receive_error> receiver::run(channel& at, message& into, const mutable_buffers& room, std::size_t max,
-                                          const receive_options& options, bool partial) noexcept {
+                                          const receive_options& options, bool partial, bool again) noexcept {
   const source from = source_of(at, max);
   tally seen;
   receiver one{from, into, seen};
@@ -117,9 +120,25 @@ result<void, receive_error> receiver::run(channel& at, message& into, const muta
   };
   if (const auto failed = receive()) [[unlikely]] {
     into.clear();
+    if (from.type == socket_type::seqpacket && *failed == errc::end_of_file && !again) {
+      return run_again(at, into, room, max, options, partial);
+    }
     return std::unexpected{receive_error{*failed, seen.installed, from.max}};
   }
   return {};
+}
+
+// A seqpacket socket looks at its queue and then, without a lock around both, at whether the peer is gone: what a peer
+// sends and closes in between is still queued. This does not wait, since what looked like the end may be an empty
+// message.
+[[gnu::noinline, gnu::cold]] result<void, receive_error> receiver::run_again(channel& at, message& into,
+                                                                             const mutable_buffers& room,
+                                                                             std::size_t max, receive_options options,
+                                                                             bool partial) noexcept {
+  options.until = dont_wait;
+  auto got = run(at, into, room, max, options, partial, true);
+  if (!got && got.error() == std::errc::resource_unavailable_try_again) got.error().code = errc::end_of_file;
+  return got;
 }
 
 }  // namespace detail

@@ -218,7 +218,10 @@ struct receiver {
 
   /// The whole receive of one message into `into`, which must be empty, and is again when there is none.
   static result<void, receive_error> run(channel& at, message& into, const mutable_buffers& room, std::size_t max,
-                                         const receive_options& options, bool partial) noexcept;
+                                         const receive_options& options, bool partial, bool again = false) noexcept;
+  /// The same after an end of file on seqpacket, which is to be believed when it is said twice.
+  static result<void, receive_error> run_again(channel& at, message& into, const mutable_buffers& room, std::size_t max,
+                                               receive_options options, bool partial) noexcept;
 
  private:
   void take_slot(int slot) noexcept {

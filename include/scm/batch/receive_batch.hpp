@@ -81,7 +81,9 @@ class SCM_API receive_batch {
  private:
   struct vectors;  // what the kernel is given and gives
   receive_batch() noexcept;
-  result<std::size_t, receive_error> receive_from(channel& at, const receive_options& options) noexcept;
+  result<std::size_t, receive_error> receive_from(channel& at, const receive_options& options,
+                                                  bool again = false) noexcept;
+  result<std::size_t, receive_error> receive_again(channel& at, receive_options options) noexcept;
 
   std::unique_ptr<vectors> vectors_;
   std::vector<received> messages_;
