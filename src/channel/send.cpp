@@ -46,7 +46,11 @@ result<std::size_t, send_error> detail::send_message(borrowed_fd fd, socket_type
   if (!descriptors.empty()) {
     if (const auto added = control.append_rights(descriptors); !added) return failed(added.error());
   }
+  return send_with(control, fd, to, data, options.until);
+}
 
+result<std::size_t, send_error> detail::send_with(const control_buffer& control, borrowed_fd fd, const address* to,
+                                                  const const_buffers& data, deadline until) noexcept {
   // The kernel reads what these point to and writes none of it: the casts take away a const that C has no word for.
   const auto buffers = data.span();
   msghdr header{};
@@ -61,7 +65,7 @@ result<std::size_t, send_error> detail::send_message(borrowed_fd fd, socket_type
     header.msg_controllen = control.bytes().size();
   }
 
-  waiter wait{options.until};
+  waiter wait{until};
   const int flags = MSG_NOSIGNAL | (wait.forever() ? 0 : MSG_DONTWAIT);
   for (;;) {
     const ssize_t sent = sys::sendmsg(fd.native_handle(), header, flags);

@@ -4,6 +4,7 @@
 #include "channel/wait.hpp"
 
 #include <scm/channel/channel.hpp>
+#include <scm/core/control_buffer.hpp>
 
 #include <optional>
 #include <span>
@@ -21,5 +22,8 @@ namespace scm::inline v0_1::detail {
 result<std::size_t, send_error> send_message(borrowed_fd fd, socket_type type, const address* to,
                                              const const_buffers& data, std::span<const borrowed_fd> descriptors,
                                              const send_options& options) noexcept;
+/// The same with control data that is built already, for what was not refused.
+result<std::size_t, send_error> send_with(const control_buffer& control, borrowed_fd fd, const address* to,
+                                          const const_buffers& data, deadline until) noexcept;
 
 }  // namespace scm::inline v0_1::detail

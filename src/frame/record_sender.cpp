@@ -57,17 +57,20 @@ record_sender::~record_sender() {
 
 result<void> record_sender::reserve() noexcept {
   try {
-    lent_.reserve(limits::descriptors_per_message);
+    lent_.resize(limits::descriptors_per_message, borrowed_fd{-1});
   } catch (...) {
     return failed(std::errc::not_enough_memory);
   }
+  if (auto room = control_.append_rights(lent_); !room) return room;
   return out_.reserve(2 * out_.most_payload(), 0);  // a packet, and one to give a record up
 }
 
 /// One sendmsg(2) of the first packet, or of what is left of it.
 result<void> record_sender::send_front(std::span<const borrowed_fd> descriptors, deadline until) noexcept {
   const const_buffer packet{out_.front()};
-  const auto sent = send_message(over_.fd(), over_.type(), nullptr, packet, descriptors, {.until = until});
+  control_.clear();
+  (void)control_.append_rights(descriptors);  // within the room that reserve() took
+  const auto sent = send_with(control_, over_.fd(), nullptr, packet, until);
   if (!sent) return std::unexpected{sent.error().code};
   out_.sent(*sent);
   return {};

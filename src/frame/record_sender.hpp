@@ -4,6 +4,7 @@
 #include "frame/outbox.hpp"
 
 #include <scm/channel/channel.hpp>
+#include <scm/core/control_buffer.hpp>
 #include <scm/frame/record_channel.hpp>
 
 #include <span>
@@ -48,6 +49,7 @@ class record_sender {
   record_bounds bounds_;
   outbox out_;
   std::vector<borrowed_fd> queued_;  // owned: those of the packets that wait, in their order
+  control_buffer control_;           // used again for each packet, for its memory
   std::vector<borrowed_fd> lent_;    // those of the packet that is being sent
 };
 

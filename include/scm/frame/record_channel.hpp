@@ -57,7 +57,8 @@ class SCM_API record_channel {
   /// Queues a record: copies its bytes and takes its descriptors over, on success only; they are closed here once the
   /// kernel has them. Full messages are sent on the way, as far as that needs no wait; the rest by `flush`, or by the
   /// next `send`. Errors: `over_limit` for a record that can never be queued; EAGAIN or `timed_out` while the bounds
-  /// leave no room; EBADF for a slot without a descriptor; `not_enough_memory`.
+  /// leave no room; EBADF for a slot without a descriptor; `not_enough_memory`. A descriptor that the kernel does not
+  /// pass (io_uring, A8) is found out when it is sent, and then stops the queue: each `flush` is EINVAL.
   [[nodiscard]] result<void> queue(const_buffers bytes, descriptor_list&& descriptors,
                                    deadline until = dont_wait) noexcept;
   [[nodiscard]] result<void> queue(const_buffers bytes, owned_fd&& descriptor, deadline until = dont_wait) noexcept;
