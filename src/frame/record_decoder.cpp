@@ -3,23 +3,22 @@
 #include "frame/wire.hpp"
 
 #include <cstring>
+#include <new>
+#include <utility>
 
 namespace scm::inline v0_1 {
 
 result<record_decoder> record_decoder::make(socket_type type, const record_bounds& bounds) noexcept {
   if (type == socket_type::datagram) return std::unexpected{std::make_error_code(std::errc::invalid_argument)};
   record_decoder made{type, bounds};
-  try {
-    made.buffer_.resize(2 * limits::packet_bytes);
-  } catch (...) {
-    return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
-  }
+  made.buffer_.reset(new (std::nothrow) std::byte[room_bytes]);  // as it is: what was not received is not read
+  if (!made.buffer_) return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
   return made;
 }
 
 std::span<std::byte> record_decoder::room() noexcept {
-  if (buffer_.size() - end_ < limits::packet_bytes || begin_ == end_) {
-    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+  if (room_bytes - end_ < limits::packet_bytes || begin_ == end_) {
+    std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     const auto moved = [this](std::size_t offset) { return offset > begin_ ? offset - begin_ : 0; };
     first_.end = moved(first_.end);
     last_.end = moved(last_.end);
@@ -28,7 +27,7 @@ std::span<std::byte> record_decoder::room() noexcept {
     end_ -= begin_;
     begin_ = 0;
   }
-  return std::span{buffer_}.subspan(end_);
+  return {buffer_.get() + end_, room_bytes - end_};
 }
 
 void record_decoder::commit(std::size_t bytes, std::size_t descriptors) noexcept {
@@ -49,7 +48,7 @@ std::optional<errc> record_decoder::begin_packet() noexcept {
     if (last_.descriptors != 0) return errc::descriptors_surplus;  // they came within the header
     return {};
   }
-  const auto header = wire::load<wire::packet_header>(std::span{buffer_}.subspan(begin_));
+  const auto header = wire::load<wire::packet_header>(received(begin_));
   if (header.version.value() != wire::version) return errc::unknown_version;
   const std::size_t size = header.size.value();
   const std::size_t descriptors = header.descriptors.value();
@@ -77,7 +76,7 @@ std::optional<errc> record_decoder::begin_packet() noexcept {
 }
 
 std::optional<errc> record_decoder::check_pieces(std::size_t size, std::size_t descriptors) const noexcept {
-  const auto packet = std::span{buffer_}.subspan(begin_, size);
+  const auto packet = received(begin_).first(size);
   std::size_t sum = 0;
   std::size_t record_bytes = in_record_ ? assembly_.size() : 0;
   std::size_t record_descriptors = in_record_ ? unfinished_ : 0;
@@ -116,8 +115,8 @@ std::optional<errc> record_decoder::check_pieces(std::size_t size, std::size_t d
 
 /// One piece of a packet that was found good; a record, if it ends one.
 result<std::optional<found_record>, record_error> record_decoder::take_piece() noexcept {
-  const auto header = wire::load<wire::piece_header>(std::span{buffer_}.subspan(piece_));
-  const auto payload = std::span<const std::byte>{buffer_}.subspan(piece_ + sizeof header, header.size.value());
+  const auto header = wire::load<wire::piece_header>(received(piece_));
+  const auto payload = received(piece_).subspan(sizeof header, header.size.value());
   const bool more = header.flags.value() == wire::more;
   found_record found{payload, header.descriptors.value()};
   if (more || in_record_) {

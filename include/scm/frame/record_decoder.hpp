@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -25,8 +26,8 @@ struct found_record {
 /// In turn: take `room`, receive into it once, `commit` what came, and call `next` until there is nothing.
 class SCM_API record_decoder {
  public:
-  /// Takes the memory for whole packets. `type` is stream or seqpacket. Errors: `not_enough_memory`;
-  /// `invalid_argument` for datagrams, which have no order to rely on.
+  /// Takes the memory for whole packets. `type` is stream or seqpacket. Errors: `not_enough_memory`; `invalid_argument`
+  /// for datagrams, which have no order to rely on. A decoder that was moved from can be assigned to, and nothing else.
   [[nodiscard]] static result<record_decoder> make(socket_type type, const record_bounds& bounds) noexcept;
 
   /// Where to receive next: at least a packet's size. May move what is waiting.
@@ -58,8 +59,12 @@ class SCM_API record_decoder {
   [[nodiscard]] std::optional<errc> check_pieces(std::size_t size, std::size_t descriptors) const noexcept;
   [[nodiscard]] result<std::optional<found_record>, record_error> take_piece() noexcept;
   void end_packet() noexcept;
+  [[nodiscard]] std::span<const std::byte> received(std::size_t from) const noexcept {
+    return {buffer_.get() + from, end_ - from};
+  }
 
-  std::vector<std::byte> buffer_;    // room for two packets
+  static constexpr std::size_t room_bytes = 2 * limits::packet_bytes;
+  std::unique_ptr<std::byte[]> buffer_;
   std::vector<std::byte> assembly_;  // a record in several pieces, as they come
   std::size_t begin_ = 0;            // of the packet that is looked at; all offsets are into buffer_
   std::size_t end_ = 0;              // of what was committed
