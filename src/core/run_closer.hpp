@@ -20,7 +20,7 @@ class run_closer {
 
   /// `number` must not be negative.
   void add(int number) noexcept {
-    if (count_ == 0 || number != first_ + count_) {
+    if (count_ == 0 || number - first_ != count_) {
       flush();
       first_ = number;
     }
