@@ -263,7 +263,8 @@ TEST_CASE("to a peer that is gone, nothing of a batch is sent", "[batch]") {
   CHECK(batch.size() == 2);
 }
 
-TEST_CASE("too many descriptors in flight end a batch, and a deadline waits for the peer to drain", "[batch]") {
+TEST_CASE("too many descriptors in flight end a batch, and a deadline waits for the peer to drain",
+          "[batch][no-valgrind]") {
   test::child nobody{[] {
     if (!test::become_nobody()) return false;
     const test::descriptor_limit low{32};
