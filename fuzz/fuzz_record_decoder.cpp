@@ -121,7 +121,7 @@ class reference {
     depends_on_the_cut_ = descriptors_within(16);
     if (depends_on_the_cut_ || left < 16) return errc::record_cut;
     if (little(at_, 1) != 1) return errc::unknown_version;
-    const std::uint64_t size = little(at_ + 4, 4);
+    const auto size = static_cast<std::size_t>(little(at_ + 4, 4));
     const std::uint64_t count = little(at_ + 2, 2);
     if (little(at_ + 1, 1) != 0 || size < 24 || size > 65536 || count > 253) return errc::malformed;
     if (type_ == socket_type::seqpacket && size != left) return errc::malformed;
@@ -140,8 +140,8 @@ class reference {
     std::uint64_t sum = 0;
     while (at != end) {
       if (end - at < 8) return errc::malformed;
-      const std::uint64_t size = little(at, 4);
-      const std::uint64_t descriptors = little(at + 4, 2);
+      const auto size = static_cast<std::size_t>(little(at, 4));
+      const auto descriptors = static_cast<std::size_t>(little(at + 4, 2));
       const std::uint64_t flags = little(at + 6, 1);
       if (little(at + 7, 1) != 0 || flags > 2 || size > end - at - 8) return errc::malformed;
       const bool empty = size == 0 && descriptors == 0;

@@ -152,7 +152,7 @@ class record_mutator {
       std::uint64_t sum = 0;
       for (std::size_t at = 16; at + 8 <= one.bytes.size();) {
         const std::size_t left = one.bytes.size() - at - 8;
-        std::uint64_t size = get(one.bytes, at, 4);
+        auto size = static_cast<std::size_t>(get(one.bytes, at, 4));
         if (size > left || left - size < 8) put(one.bytes, at, (size = left) + filling, 4);
         sum += get(one.bytes, at + 4, 2);
         one.bytes[at + 7] = 0;

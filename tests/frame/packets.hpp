@@ -34,7 +34,7 @@ struct packet {
   std::size_t sum() const {
     std::uint64_t all = 0;
     for (const piece& one : pieces) all += one.descriptors;
-    return descriptors ? *descriptors : all;
+    return static_cast<std::size_t>(descriptors ? *descriptors : all);
   }
   std::string bytes() const {
     std::string body;

@@ -153,7 +153,7 @@ TEST_CASE("packets whose headers are wrong break the channel at their place, and
   };
 
   SECTION("version") {
-    for (const std::uint64_t version : {0, 2, 255}) {
+    for (const std::uint64_t version : {0U, 2U, 255U}) {
       CHECK(after_good({.number = 1, .pieces = {{"x"}}, .version = version}, 0) == expected(errc::unknown_version));
     }
   }
