@@ -173,7 +173,7 @@ void receive_batch::clear() noexcept {
     channel& at, receive_options options) noexcept {
   options.until = dont_wait;
   auto got = receive_from(at, options, true);
-  if (!got && got.error() == std::errc::resource_unavailable_try_again) got.error().code = errc::end_of_file;
+  if (!got && detail::would_block(got.error().code)) got.error().code = errc::end_of_file;
   return got;
 }
 

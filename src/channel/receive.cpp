@@ -94,6 +94,7 @@ result<void, receive_error> receiver::run(channel& at, message& into, const muta
   const source from = source_of(at, max);
   tally seen;
   receiver one{from, into, seen};
+  bool ended = false;
   const auto receive = [&]() noexcept -> failure {
     if (at.receive_side_dead_) [[unlikely]]
       return errc::receive_side_dead;
@@ -111,7 +112,7 @@ result<void, receive_error> receiver::run(channel& at, message& into, const muta
       return size.error();
     one.own(header);
     one.into.size = *size;
-    if (one.end_of_file(*size, header.msg_flags)) [[unlikely]]
+    if ((ended = one.end_of_file(*size, header.msg_flags))) [[unlikely]]
       return errc::end_of_file;
     const auto loss = one.judge(header, name, partial);
     if (loss) [[unlikely]]
@@ -120,7 +121,7 @@ result<void, receive_error> receiver::run(channel& at, message& into, const muta
   };
   if (const auto failed = receive()) [[unlikely]] {
     into.clear();
-    if (from.type == socket_type::seqpacket && *failed == errc::end_of_file && !again) {
+    if (ended && from.type == socket_type::seqpacket && !again) {
       return run_again(at, into, room, max, options, partial);
     }
     return std::unexpected{receive_error{*failed, seen.installed, from.max}};
@@ -137,7 +138,7 @@ result<void, receive_error> receiver::run(channel& at, message& into, const muta
                                                                              bool partial) noexcept {
   options.until = dont_wait;
   auto got = run(at, into, room, max, options, partial, true);
-  if (!got && got.error() == std::errc::resource_unavailable_try_again) got.error().code = errc::end_of_file;
+  if (!got && would_block(got.error().code)) got.error().code = errc::end_of_file;
   return got;
 }
 

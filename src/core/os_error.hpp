@@ -15,5 +15,10 @@ namespace scm::inline v0_1::detail {
 [[nodiscard]] inline std::unexpected<std::error_code> os_failure(int number = errno) noexcept {
   return std::unexpected{os_error(number)};
 }
+/// Whether `error` is os_error(EAGAIN). Looked at from outside: the undefined-behaviour sanitizer needs a free
+/// descriptor to check a call on a category, and this is asked where there may be none.
+[[nodiscard]] inline bool would_block(const std::error_code& error) noexcept {
+  return error.value() == EAGAIN && &error.category() == &std::system_category();
+}
 
 }  // namespace scm::inline v0_1::detail
