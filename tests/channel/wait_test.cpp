@@ -196,7 +196,7 @@ TEST_CASE("a full datagram peer without a connection is waited for within the de
 TEST_CASE("too many descriptors in flight is an error of its own, and passes once some are received",
           "[wait][no-valgrind]") {
   test::child nobody{[] {
-    if (!test::become_nobody()) return false;
+    if (!test::become_somebody_else()) return false;
     auto [left, right] = pair<seqpacket>();
     const owned_fd file{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
     const test::descriptor_limit few{32};

@@ -47,16 +47,6 @@ void needs_numbers(int needs, const char* what, Call call, const std::function<v
 
 address at(const std::string& path) { return address::path(path).value(); }
 
-// A user of its own, whose descriptors in flight nobody else counts (kernel fact A13). For children only.
-bool become_somebody_else() {
-  if (::geteuid() != 0) return true;
-  const auto somebody = static_cast<uid_t>(1'000'000'000 + ::getpid());
-  if (::setgroups(0, nullptr) == 0 && ::setresgid(somebody, somebody, somebody) == 0 &&
-      ::setresuid(somebody, somebody, somebody) == 0) {
-    return true;
-  }
-  return test::become_nobody();  // where such a user is not mapped
-}
 }  // namespace
 
 TEMPLATE_TEST_CASE("making a channel takes the numbers that it needs, or is EMFILE and takes none", "[exhaustion]",
@@ -207,7 +197,7 @@ TEMPLATE_TEST_CASE("with 0 to 8 numbers free, 0 to 8 descriptors come whole, or 
 TEMPLATE_TEST_CASE("past the limit of descriptors in flight, each one that is received lets exactly one more go",
                    "[exhaustion]", stream, datagram, seqpacket) {
   test::child somebody{[] {
-    if (!become_somebody_else()) return false;
+    if (!test::become_somebody_else()) return false;
     auto [left, right] = TestType::pair().value();
     test::witness watched;
     {

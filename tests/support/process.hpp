@@ -92,4 +92,16 @@ inline bool become_nobody() {
          ::setresuid(nobody, nobody, nobody) == 0;
 }
 
+// A user of its own, whose descriptors in flight nobody else counts (kernel fact A13): tests run beside each other. For
+// children only.
+inline bool become_somebody_else() {
+  if (::geteuid() != 0) return true;
+  const auto somebody = static_cast<uid_t>(1'000'000'000 + ::getpid());
+  if (::setgroups(0, nullptr) == 0 && ::setresgid(somebody, somebody, somebody) == 0 &&
+      ::setresuid(somebody, somebody, somebody) == 0) {
+    return true;
+  }
+  return become_nobody();  // where such a user is not mapped
+}
+
 }  // namespace scm::test
