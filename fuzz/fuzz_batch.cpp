@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <deque>
 #include <optional>
 #include <system_error>
@@ -26,24 +25,11 @@ using scm::borrowed_fd;
 using scm::errc;
 using scm::owned_fd;
 
-const things_to_send& things() {
-  static const things_to_send all;
-  return all;
-}
-
 struct one_message {
   std::vector<char> bytes;
   std::vector<std::size_t> descriptors;  // by their index among the things to send
   bool closed = false;                   // one that is not open is among them: only in the send batch
 };
-
-void check_code(const std::error_code& got, const std::error_code& expected) {
-  if (got == expected) return;
-  std::fprintf(stderr, "got: %s; expected: %s\n", got.message().c_str(), expected.message().c_str());
-  FUZZ_CHECK(got == expected);
-}
-
-std::error_code system_error(int number) { return {number, std::system_category()}; }
 
 template <class Channel>
 class session {

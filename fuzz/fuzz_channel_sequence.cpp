@@ -12,7 +12,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
-#include <cstdio>
 #include <deque>
 #include <optional>
 #include <system_error>
@@ -26,11 +25,6 @@ using scm::borrowed_fd;
 using scm::errc;
 using scm::owned_fd;
 using scm::receive_item;
-
-const things_to_send& things() {
-  static const things_to_send all;
-  return all;
-}
 
 // A message in a queue. On a stream it is what the kernel keeps of one send.
 struct queued {
@@ -52,15 +46,6 @@ struct end_model {
   bool refuses = false;       // SO_PASSRIGHTS off
   bool cramped = false;       // a small send buffer: EAGAIN is possible
 };
-
-// The very error, said before the process ends.
-void check_code(const std::error_code& got, const std::error_code& expected) {
-  if (got == expected) return;
-  std::fprintf(stderr, "got: %s; expected: %s\n", got.message().c_str(), expected.message().c_str());
-  FUZZ_CHECK(got == expected);
-}
-
-std::error_code system_error(int number) { return {number, std::system_category()}; }
 
 template <class Channel>
 class session {

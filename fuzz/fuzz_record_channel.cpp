@@ -30,11 +30,6 @@ using scm::record_channel;
 
 constexpr scm::record_bounds bounds{1 << 20, 2000, 100'000, 400};
 
-const things_to_send& things() {
-  static const things_to_send all;
-  return all;
-}
-
 // A record on its way, or the place of one that failed and of which there may be word.
 struct expected {
   char first;

@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdio>
 #include <span>
+#include <system_error>
 #include <utility>
 
 namespace scm::fuzz_support {
@@ -78,6 +80,19 @@ class things_to_send {
   std::array<owned_fd, size> all_;
   std::size_t count_ = 0;
 };
+
+inline const things_to_send& things() {
+  static const things_to_send all;
+  return all;
+}
+
+// The very error, said before the process ends.
+inline void check_code(const std::error_code& got, const std::error_code& expected) {
+  if (got == expected) return;
+  std::fprintf(stderr, "got: %s; expected: %s\n", got.message().c_str(), expected.message().c_str());
+  FUZZ_CHECK(got == expected);
+}
+inline std::error_code system_error(int number) { return {number, std::system_category()}; }
 
 // A descriptor that the kernel does not pass (kernel fact A8); empty where io_uring is switched off.
 inline owned_fd io_uring() {
