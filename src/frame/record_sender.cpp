@@ -101,9 +101,7 @@ void record_sender::send_rest(deadline until) noexcept { (void)flush(until); }
 
 result<void> record_sender::send(const const_buffers& bytes, std::span<const borrowed_fd> descriptors,
                                  deadline until) noexcept {
-  if (!out_.empty()) {
-    if (auto flushed = flush(until); !flushed) return flushed;
-  }
+  if (auto flushed = flush(until); !flushed) return flushed;
   const std::size_t size = bytes.size();
   if (!out_.fits_packet(size, descriptors.size())) return send_in_pieces(bytes, descriptors, until);
   byte_source from{bytes.span()};
@@ -123,16 +121,10 @@ result<std::size_t> record_sender::send_many(std::span<const outgoing_record> re
     return std::unexpected{why.error()};
   };
   while (done != records.size()) {
-    if (!out_.empty()) {
-      if (const auto flushed = flush(until); !flushed) return ended(flushed);
-    }
-    const auto fits_one = [&](const outgoing_record& one) {
-      return out_.fits_packet(one.bytes.size(), one.descriptors.size());
-    };
-    if (!fits_one(records[done])) {
-      if (const auto sent = send_in_pieces(records[done].bytes, records[done].descriptors, until); !sent) {
-        return ended(sent);
-      }
+    if (const auto flushed = flush(until); !flushed) return ended(flushed);
+    const outgoing_record& next = records[done];
+    if (!out_.fits_packet(next.bytes.size(), next.descriptors.size())) {
+      if (const auto sent = send_in_pieces(next.bytes, next.descriptors, until); !sent) return ended(sent);
       ++done;
       continue;
     }
@@ -152,6 +144,7 @@ result<std::size_t> record_sender::send_many(std::span<const outgoing_record> re
     }
     done = packed;
   }
+  send_rest(until);
   return done;
 }
 

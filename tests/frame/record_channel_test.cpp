@@ -349,6 +349,27 @@ TEST_CASE("the rest of a record that a stream took in part waits, and its descri
   CHECK(right.try_receive().error() == std::errc::resource_unavailable_try_again);
 }
 
+TEST_CASE("with time to wait nothing of what was sent stays behind, whichever way it was sent", "[records]") {
+  auto [left, right] = stream::pair().value();
+  REQUIRE(left.set_send_buffer(1));  // the kernel's least: a packet is taken in many parts
+  auto from = record_channel::make(std::move(left), roomy).value();
+  auto to = record_channel::make(std::move(right), roomy).value();
+  const std::string bytes(20000, 'x');
+  test::child receiver{[&] {
+    for (int i = 0; i != 3; ++i) {
+      const auto got = to.receive({.until = in(std::chrono::seconds{60})});
+      if (!got || text(*got) != bytes) return false;
+    }
+    return true;
+  }};
+  const std::vector<outgoing_record> two{{bytes}, {bytes}};
+  CHECK(from.send_many(two, in(std::chrono::seconds{60})).value() == 2);
+  CHECK(from.waiting().bytes == 0);
+  REQUIRE(from.send(bytes, {}, in(std::chrono::seconds{60})));
+  CHECK(from.waiting().bytes == 0);
+  CHECK(receiver.succeeded());
+}
+
 TEMPLATE_TEST_CASE("a large record that meets a full socket is taken whole, or the peer never sees it", "[records]",
                    stream, seqpacket) {
   const std::string large(1 << 20, 'x');
