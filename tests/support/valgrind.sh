@@ -6,8 +6,8 @@
 # Left out are cases with the tag [no-valgrind], for what valgrind 3.19 does otherwise than the kernel: it keeps an
 # RLIMIT_NOFILE of its own and leaves the kernel's alone, answers pidfd_open(2) and younger calls with ENOSYS, and hands
 # signals on late, some after their handler is gone. For the same reasons tests/hostile and the targets that limit the
-# table, fuzz_receive, fuzz_channel_sequence and fuzz_batch, are not run here. Threads take turns (--fair-sched): otherwise one that
-# does not sleep can keep all others from running, for ever.
+# table, fuzz_receive, fuzz_channel_sequence and fuzz_batch, are not run here. Threads take turns (--fair-sched):
+# otherwise one that does not sleep can keep all others from running, for ever.
 set -euo pipefail
 
 build=$(readlink -f "$1")
@@ -44,8 +44,9 @@ under_valgrind() {
   # about descriptors. A child with any other error exits with $wrong, which its test sees.
   # shellcheck disable=SC2016 # the inner shell expands it: its process becomes valgrind
   timeout -k 5 150 bash -c 'echo $$ >"$1"; shift; exec "$@"' - "$logs/$name.pid" \
-    valgrind -q --fair-sched=try --track-fds=yes --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
-    --error-exitcode=$wrong --suppressions="$root/tests/support/valgrind.supp" --log-file="$logs/$name-%p.log" "$@" \
+    valgrind -q --fair-sched=try --track-fds=yes \
+    --leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite --error-exitcode=$wrong \
+    --suppressions="$root/tests/support/valgrind.supp" --log-file="$logs/$name-%p.log" "$@" \
     </dev/null >"$logs/$name.out" 2>&1 || status=$?
   left=$(open_at_exit "$logs/$name-$(<"$logs/$name.pid").log")
   [[ -z $left ]] || printf '  open at exit: %s\n' "${left//$'\n'/; }"
@@ -100,10 +101,10 @@ if ((failures == 0)); then
   echo 'passed  selftest'
 fi
 
-for program in test_core test_fuzz test_channel test_batch test_inspect test_faults; do
+for program in test_core test_fuzz test_channel test_batch test_frame test_inspect test_faults; do
   run "$program" '~[no-valgrind]'
 done
-for program in fuzz_control_buffer fuzz_control_view fuzz_kernel_send; do
+for program in fuzz_control_buffer fuzz_control_view fuzz_kernel_send fuzz_record_decoder; do
   inputs=("$root/fuzz/corpus/$program")
   [[ ! -d $root/fuzz/regressions/$program ]] || inputs+=("$root/fuzz/regressions/$program")
   run "$program" "${inputs[@]}"
