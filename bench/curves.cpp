@@ -51,8 +51,8 @@ void add_batch(jobs& all) {
 }
 
 void add_records(jobs& all) {
-  const workload without{"records", shape::one_process, 64, 0};
-  const workload with{"records", shape::one_process, 64, 1};
+  const workload without{"records", shape::one_way, 64, 0};
+  const workload with{"records", shape::one_way, 64, 1};
   for (const std::size_t x : sizes{1, 2, 4, 8, 16, 32, 64, 128, 256}) {
     all.push_back({"records", x, without, list(make_plain_c(baseline), make_packed_c(x), make_packed_scm(x)),
                    ", no descriptors"});

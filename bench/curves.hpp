@@ -14,7 +14,7 @@ namespace bench {
 /// The curves, and what their x counts:
 ///
 ///   batch      messages for each system call; one way between two processes, 64 bytes and 1 descriptor each
-///   records    records for each message of the kernel, 64 bytes each; in one process
+///   records    records for each message of the kernel, 64 bytes each; one way between two processes
 ///   payload    bytes of a message with 1 descriptor; in one process
 ///   in-flight  descriptors in the queue before the first is received, 253 a message; in one process
 struct curve_point {
