@@ -431,6 +431,29 @@ void write_record_programs(const folder& into) {
   }
 }
 
+// --- expectations in text
+// ------------------------------------------------------------------------------------------------------------------------
+
+void write_rule_seeds(const folder& into) {
+  const std::pair<const char*, std::string> seeds[] = {
+      {"nothing", ""},
+      {"guest_memory", "memfd,access=rw,seals=shrink+grow,size>=4096"},
+      {"any", "any,access=r/w/rw/none"},
+      {"kinds", "kind=regular_file/block_device,size<=16T,size>=1K"},
+      {"flags", "flags=append+sync+dsync,flags!=nonblock+direct+async+noatime"},
+      {"seals", "seals=seal+shrink+grow+write+future_write+exec"},
+      {"socket", "socket,family=unix,type=seqpacket,listening=no"},
+      {"numbers", "family=40,type=10,device=4294967295:0,size=18446744073709551615"},
+      {"place", "directory,inode=8:1:2,below=/srv/a\\x2cb\\xFF"},
+      {"twice", "size=1,size>=1"},
+      {"too_large", "size=16777216T"},
+      {"two_kinds", "memfd,pipe"},
+      {"end_missing", "memfd,"},
+      {"half_an_escape", "below=/\\x2"},
+  };
+  for (const auto& [name, text] : seeds) into.write(name, std::as_bytes(std::span{text}));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -447,6 +470,7 @@ int main(int argc, char** argv) try {
   write_batch_seeds(folder{argv[1], "fuzz_batch"});
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
+  write_rule_seeds(folder{argv[1], "fuzz_expectation"});
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());

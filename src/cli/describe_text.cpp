@@ -2,6 +2,7 @@
 
 #include "cli/failure.hpp"
 #include "cli/json_bytes.hpp"
+#include "inspect/words.hpp"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -35,41 +36,22 @@ std::string_view access_name(access_mode access) {
 }
 
 std::string_view access_letters(access_mode access) {
-  switch (access) {
-    case access_mode::read:
-      return "r";
-    case access_mode::write:
-      return "w";
-    case access_mode::read_write:
-      return "rw";
-    case access_mode::none:
-      break;
-  }
-  return "-";
+  return access == access_mode::none ? "-" : detail::word_of(detail::access_words, access);
 }
 
-names flag_names(const status_flags& flags) {
+names flag_names(status_flags flags) {
+  if (flags.sync) flags.dsync = false;  // contained in it
   names out;
-  if (flags.append) out.push_back("append");
-  if (flags.nonblock) out.push_back("nonblock");
-  if (flags.direct) out.push_back("direct");
-  if (flags.sync) out.push_back("sync");
-  if (flags.dsync && !flags.sync) out.push_back("dsync");
-  if (flags.async) out.push_back("async");
-  if (flags.noatime) out.push_back("noatime");
+  for (const auto& [text, flag] : detail::flag_words) {
+    if (flags.*flag) out.push_back(text);
+  }
   return out;
 }
 
 std::vector<std::string> seal_names(seal_set seals) {
-  constexpr auto known = std::to_array<std::pair<seal, const char*>>({{seal::sealing, "seal"},
-                                                                      {seal::shrink, "shrink"},
-                                                                      {seal::grow, "grow"},
-                                                                      {seal::write, "write"},
-                                                                      {seal::future_write, "future_write"},
-                                                                      {seal::executable, "exec"}});
   std::vector<std::string> out;
-  for (const auto& [one, name] : known) {
-    if (seals.contains(one)) out.emplace_back(name);
+  for (const auto& [text, one] : detail::seal_words) {
+    if (seals.contains(one)) out.emplace_back(text);
     seals.bits &= ~static_cast<unsigned>(one);
   }
   if (!seals.empty()) out.push_back(fmt::format("{:#x}", seals.bits));
@@ -77,39 +59,13 @@ std::vector<std::string> seal_names(seal_set seals) {
 }
 
 // The field's word for a number of <sys/socket.h>, or the number.
-std::string family_name(int family) {
-  switch (family) {
-    case AF_UNIX:
-      return "unix";
-    case AF_INET:
-      return "inet";
-    case AF_INET6:
-      return "inet6";
-    case AF_NETLINK:
-      return "netlink";
-    case AF_PACKET:
-      return "packet";
-    case AF_VSOCK:
-      return "vsock";
-    default:
-      return fmt::format("family-{}", family);
-  }
+template <class Words>
+std::string socket_word(const Words& words, std::string_view what, int number) {
+  const auto word = detail::word_of(words, number);
+  return word.empty() ? fmt::format("{}-{}", what, number) : std::string{word};
 }
-
-std::string type_name(int type) {
-  switch (type) {
-    case SOCK_STREAM:
-      return "stream";
-    case SOCK_DGRAM:
-      return "dgram";
-    case SOCK_SEQPACKET:
-      return "seqpacket";
-    case SOCK_RAW:
-      return "raw";
-    default:
-      return fmt::format("type-{}", type);
-  }
-}
+std::string family_name(int family) { return socket_word(detail::family_words, "family", family); }
+std::string type_name(int type) { return socket_word(detail::type_words, "type", type); }
 
 std::string socket_details(const socket_description& socket) {
   std::string out = family_name(socket.family) + ' ' + type_name(socket.type);

@@ -2,9 +2,13 @@
 
 #include "cli/bounds.hpp"
 #include "cli/describe_text.hpp"
+#include "cli/expectation_words.hpp"
 #include "cli/failure.hpp"
 #include "cli/process_table.hpp"
 #include "cli/standard_streams.hpp"
+
+#include <scm/inspect/admission.hpp>
+#include <scm/inspect/expectation_text.hpp>
 
 #include <fmt/format.h>
 
@@ -28,6 +32,10 @@ constexpr auto help_footer = R"(TARGET is one of
   PID:FD     one descriptor of process PID
   N          descriptor N if scm was started with it, else every descriptor of process N
 Without a TARGET: every descriptor that scm was started with.
+
+{}
+With --expect what does not match is reported, and the exit status is 1:
+  scm inspect fd:3 --expect regular_file,access=r 3<file
 
 Descriptors of other processes are fetched with pidfd_getfd(2), which takes the right to trace the process. They are
 not read and nothing about them changes.)";
@@ -122,7 +130,7 @@ class printer {
 
 class inspection {
  public:
-  explicit inspection(bool as_json) : out_{as_json} {}
+  inspection(bool as_json, std::optional<expectation> expected) : out_{as_json}, expected_{std::move(expected)} {}
 
   void look_at_all_own() {
     auto numbers = numbers_in("/proc/self/fd");
@@ -185,6 +193,7 @@ class inspection {
     const auto what = describe(borrowed_fd{number});
     if (!what) return what.error();
     out_.add({}, number, *what);
+    check(borrowed_fd{number}, fmt::format("fd:{}", number));
     return {};
   }
 
@@ -196,7 +205,14 @@ class inspection {
     const auto close_on_exec = table.close_on_exec(number);
     what->close_on_exec = close_on_exec.value_or(false);
     out_.add(process, number, *what, close_on_exec.has_value());
+    check(*fetched, fmt::format("{}:{}", process, number));
     return {};
+  }
+
+  void check(borrowed_fd fd, const std::string& label) {
+    if (!expected_) return;
+    if (const auto admitted = admit(fd, *expected_); !admitted)
+      report(label, fmt::format("not what was expected: {}", admitted.error().detail().view()));
   }
 
   void report(const std::string& about, const std::string& message) {
@@ -205,6 +221,7 @@ class inspection {
   }
 
   printer out_;
+  std::optional<expectation> expected_;
   int status_ = exit_success;
 };
 
@@ -214,17 +231,20 @@ void add_inspect(CLI::App& program, std::function<int()>& action) {
   struct options {
     std::vector<std::string> targets;
     bool as_json = false;
+    std::string expect;
   };
   const auto chosen = std::make_shared<options>();
   auto* const command = program.add_subcommand("inspect", "Say what descriptors are: kind, access, seals, peers, path");
-  command->footer(help_footer);
+  command->footer(fmt::format(help_footer, expectation_help));
   command->add_flag("--json", chosen->as_json, "Print an array of records");
+  auto* const expect = command->add_option("--expect", chosen->expect, "What each descriptor must be, see below");
+  expect->type_name("RULES")->check(expectation_fault);
   command->add_option("TARGET", chosen->targets, "What to look at, see below")->check([](const std::string& text) {
     return parse_target(text) ? std::string{} : "not fd:N, PID:, PID:FD or N: " + shown(text);
   });
-  command->callback([chosen, &action] {
-    action = [chosen] {
-      inspection run{chosen->as_json};
+  command->callback([chosen, expect, &action] {
+    action = [chosen, checked = expect->count() != 0] {
+      inspection run{chosen->as_json, checked ? std::optional{*parse_expectation(chosen->expect)} : std::nullopt};
       if (chosen->targets.empty()) run.look_at_all_own();
       for (const auto& text : chosen->targets) run.look_at(text, *parse_target(text));
       return run.finish();

@@ -4,11 +4,14 @@
 #include "cli/command.hpp"
 #include "cli/describe_text.hpp"
 #include "cli/endpoint.hpp"
+#include "cli/expectation_words.hpp"
 #include "cli/failure.hpp"
 #include "cli/interruption.hpp"
 #include "cli/place.hpp"
 #include "cli/received_text.hpp"
 #include "cli/saved_file.hpp"
+
+#include <scm/inspect/expectation_text.hpp>
 
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -38,6 +41,10 @@ what a long one has.
 
 A message counts only whole: when descriptors are lost or more than --max-fds, all of it is closed and reported.
 
+{}
+--expect states what the first descriptor of each message must be, given again the second, and so on. As many must come;
+with --max-fds more may, and the last --expect holds for them. A message with another is closed and reported.
+
 --save proposes the lines of the message as names, as scm send writes them, and fd-N where the line is not a plain file
 name. Existing files are never touched.
 
@@ -48,11 +55,13 @@ it cannot be executed.
   scm recv /run/x.sock --listen                      show what comes
   scm recv /run/x.sock --listen -- sh -c 'cat <&3'   use the file without ever knowing its name
   scm recv @x --listen --save inbox                  keep a copy of its content
+  scm recv @x --listen --expect memfd,seals=shrink   only what can be mapped without fear
 )";
 
 struct recv_options {
   place_options at;
-  std::size_t max = limits::descriptors_per_message;
+  std::optional<std::size_t> max;
+  std::vector<std::string> expect;
   std::size_t count = 1;
   bool as_json = false;
   std::string save;
@@ -62,8 +71,14 @@ struct recv_options {
 };
 
 /// A failed receive, with the numbers that help.
-std::string loss_text(const receive_error& error, std::string_view from) {
+std::string loss_text(const receive_error& error, std::string_view from, bool expecting) {
   std::string text = failed(step::receive, fmt::format("receive from {}", from), error.code).error().text;
+  if (error.code == errc::over_limit && expecting) {
+    return fmt::format(
+        "refused a message from {}: at least {} descriptors came, and at most {} expected; all of them "
+        "were closed",
+        from, error.installed, error.max == 1 ? "1 was" : fmt::format("{} were", error.max));
+  }
   if (error.code == errc::over_limit) {
     return fmt::format(
         "refused a message from {}: at least {} descriptors came, and --max-fds is {}; all of them were "
@@ -82,7 +97,8 @@ std::string loss_text(const receive_error& error, std::string_view from) {
 
 /// Whether one message was lost and the next may be whole.
 bool is_loss(std::error_code error) noexcept {
-  for (const auto one : {errc::over_limit, errc::descriptors_lost, errc::refused, errc::payload_cut, errc::malformed}) {
+  for (const auto one : {errc::over_limit, errc::descriptors_lost, errc::refused, errc::payload_cut, errc::malformed,
+                         errc::not_admitted}) {
     if (error == one) return true;
   }
   return false;
@@ -102,6 +118,7 @@ class reception {
     from_ = at.spelled;
     endpoint end;
     if (const auto opened = end.open(at, role::receiver); !opened) return complain(opened.error().text);
+    for (const auto& text : chosen_.expect) expected_.push_back(*parse_expectation(text));
     do {
       const auto next = end.next();
       if (!next) return complain(next.error().text);
@@ -118,18 +135,32 @@ class reception {
 
   void read_all(channel& from) {
     while (wanted()) {
-      auto got = from.receive(buffer_, chosen_.max);
+      auto got = receive(from);
       if (got) {
         ++seen_;
         handle(*got, from);
         continue;
       }
       if (got.error().code == errc::end_of_file) return;
-      status_ = complain(loss_text(got.error(), from_));
+      const auto& refused = got.error().refused;
+      status_ = complain(refused ? refused_text(*refused) : loss_text(got.error(), from_, !expected_.empty()));
       if (!is_loss(got.error().code)) return;
       ++seen_;  // it came, after all: who is waited for has sent
       if (from.type() == socket_type::stream) return;
     }
+  }
+
+  result<message, admission_error> receive(channel& from) {
+    if (expected_.empty()) {
+      auto got = from.receive(buffer_, chosen_.max.value_or(limits::descriptors_per_message));
+      if (!got) return std::unexpected{admission_error{got.error()}};
+      return std::move(*got);
+    }
+    return from.receive(buffer_, {expected_, expected_.size(), chosen_.max.value_or(expected_.size())});
+  }
+
+  [[nodiscard]] std::string refused_text(const refusal& why) const {
+    return fmt::format("refused a message from {}: {}; all its descriptors were closed", from_, why.text().view());
   }
 
   void handle(message& got, const channel& via) {
@@ -169,6 +200,7 @@ class reception {
 
   const recv_options& chosen_;
   std::string from_;
+  std::vector<expectation> expected_;
   std::optional<save_directory> directory_;
   std::vector<char> buffer_ = std::vector<char>(bounds::message_bytes);
   std::size_t seen_ = 0;
@@ -181,7 +213,7 @@ class reception {
 void add_recv(CLI::App& program, std::function<int()>& action, const std::optional<std::vector<std::string>>& words) {
   const auto chosen = std::make_shared<recv_options>();
   auto* const command = program.add_subcommand("recv", "Receive messages and show, save or hand on the files in them");
-  command->footer(fmt::format(help_footer, address_help, command_help));
+  command->footer(fmt::format(help_footer, address_help, command_help, expectation_help));
   chosen->at.add_to(*command, "Wait at ADDRESS for senders to connect");
   command
       ->add_option("COMMAND", chosen->misplaced,
@@ -190,6 +222,10 @@ void add_recv(CLI::App& program, std::function<int()>& action, const std::option
   command->add_option("--max-fds", chosen->max, "Most descriptors of one message; by default as many as it can carry")
       ->type_name("N")
       ->check(CLI::Range(std::size_t{0}, limits::descriptors_per_message));
+  command->add_option("--expect", chosen->expect, "What a descriptor must be, see below; again for the next one")
+      ->type_name("RULES")
+      ->allow_extra_args(false)
+      ->check(expectation_fault);
   command->add_option("--count", chosen->count, "End after N messages; 0 is to end when the other side does")
       ->type_name("N")
       ->check([](const std::string& text) {
@@ -208,6 +244,9 @@ void add_recv(CLI::App& program, std::function<int()>& action, const std::option
     if (words && words->empty()) throw CLI::ValidationError("a COMMAND is missing after --");
     if (words && (json->count() != 0 || save->count() != 0)) {
       throw CLI::ValidationError("--json and --save go without a COMMAND");
+    }
+    if (chosen->max && *chosen->max < chosen->expect.size()) {
+      throw CLI::ValidationError("--max-fds is less than --expect asks for");
     }
     if (at.replace && !at.listen && at.type != "dgram") throw CLI::ValidationError("--replace goes with --listen");
     if (words) chosen->command = *words;

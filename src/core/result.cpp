@@ -46,6 +46,8 @@ const char* text_of(int value) noexcept {
       return "the peer was gone before its record was whole";
     case errc::abandoned:
       return "the peer gave up a record that it had begun; what came of it was closed, and the next can be received";
+    case errc::not_admitted:
+      return "a descriptor is not what was agreed";
   }
   return "unknown scm error";
 }

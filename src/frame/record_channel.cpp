@@ -1,5 +1,6 @@
 #include <scm/frame/record_channel.hpp>
 
+#include "core/run_closer.hpp"
 #include "frame/record_receiver.hpp"
 #include "frame/record_sender.hpp"
 
@@ -89,6 +90,18 @@ waiting_records record_channel::waiting() const noexcept { return state_->out.wa
 
 result<record, record_error> record_channel::receive(const receive_options& options) noexcept {
   return state_->in.receive(options);
+}
+
+result<record, record_admission_error> record_channel::receive(const admission& agreed,
+                                                               const receive_options& options) noexcept {
+  const auto got = receive(options);
+  if (!got) return std::unexpected{record_admission_error{got.error()}};
+  if (const auto admitted = admit(std::span<const owned_fd>{got->descriptors}, agreed); !admitted) {
+    detail::run_closer together;
+    for (owned_fd& one : got->descriptors) together.add(one.release());
+    return std::unexpected{record_admission_error{{admitted.error().code}, admitted.error()}};
+  }
+  return *got;
 }
 
 result<void> record_channel::shutdown_send() noexcept {

@@ -1,5 +1,6 @@
 #include "inspect/socket_details.hpp"
 
+#include "core/os_error.hpp"
 #include "core/sys.hpp"
 
 #include <linux/netlink.h>
@@ -11,13 +12,6 @@
 
 namespace scm::inline v0_1::detail {
 namespace {
-
-std::optional<int> option(borrowed_fd fd, int name) noexcept {
-  int value = 0;
-  socklen_t size = sizeof value;
-  if (sys::getsockopt(fd.native_handle(), SOL_SOCKET, name, &value, &size) < 0 || size != sizeof value) return {};
-  return value;
-}
 
 // The bytes as the structure of their family; a short name, which the kernel does not give, is filled up with zeros.
 template <class Structure>
@@ -65,14 +59,22 @@ socket_name name_from(Call call, borrowed_fd fd) noexcept {
 
 }  // namespace
 
+result<int> socket_option(borrowed_fd fd, int name) noexcept {
+  int value = 0;
+  socklen_t size = sizeof value;
+  if (sys::getsockopt(fd.native_handle(), SOL_SOCKET, name, &value, &size) < 0) return os_failure();
+  if (size != sizeof value) return os_failure(EINVAL);
+  return value;
+}
+
 std::optional<socket_description> describe_socket(borrowed_fd fd) noexcept {
-  const auto family = option(fd, SO_DOMAIN);
+  const auto family = socket_option(fd, SO_DOMAIN);
   if (!family) return {};
   socket_description out;
   out.family = *family;
-  out.type = option(fd, SO_TYPE).value_or(0);
-  out.protocol = option(fd, SO_PROTOCOL).value_or(0);
-  out.listening = option(fd, SO_ACCEPTCONN).value_or(0) != 0;
+  out.type = socket_option(fd, SO_TYPE).value_or(0);
+  out.protocol = socket_option(fd, SO_PROTOCOL).value_or(0);
+  out.listening = socket_option(fd, SO_ACCEPTCONN).value_or(0) != 0;
   out.local = name_from(sys::getsockname, fd);
   out.peer = name_from(sys::getpeername, fd);
   return out;

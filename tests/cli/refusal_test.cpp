@@ -42,6 +42,9 @@ TEST_CASE("wrong usage ends with 2 and says where to find help") {
       {"send", "@x", "--replace", "--text", "x"},
       {"recv", "@x", "--max-fds", "254"},
       {"recv", "@x", "--max-fds", "-1"},
+      {"recv", "@x", "--expect", "memfd,acces=r"},
+      {"recv", "@x", "--expect", "memfd", "--expect", "pipe", "--max-fds", "1"},
+      {"inspect", "--expect", "size>4"},
       {"recv", "@x", "--count", "-1"},
       {"recv", "@x", "--count", "some"},
       {"recv", "@x", "--save-max", "5"},
@@ -150,6 +153,53 @@ TEST_CASE("more descriptors than --max-fds are refused, all of them are closed, 
     }
     CHECK(given.closed());
   }
+}
+
+TEST_CASE("a message whose descriptors are not what --expect says is refused with the reason, and closed") {
+  auto ends = seqpacket::pair().value();
+  const owned_fd memory{::memfd_create("memory", MFD_CLOEXEC)};
+  const auto received = [&](std::initializer_list<borrowed_fd> sent, std::vector<std::string> options) {
+    witness given;
+    {
+      const auto end = given.give();
+      std::vector<borrowed_fd> all{end.get()};
+      all.insert(all.end(), sent);
+      REQUIRE(ends.first.send("x", std::span<const borrowed_fd>{all}));
+    }
+    std::vector<std::string> words{"recv", "fd:40", "--expect", "pipe,access=w"};
+    words.insert(words.end(), options.begin(), options.end());
+    const auto run = run_scm(words, {{ends.second.fd(), 40}});
+    CHECK(given.closed());
+    return run;
+  };
+  CHECK(received({}, {}).status == 0);
+  CHECK(received({memory}, {"--expect", "memfd"}).status == 0);
+  CHECK(received({memory}, {"--expect", "pipe/memfd", "--max-fds", "9"}).status == 0);
+  const auto kind = received({memory}, {"--expect", "pipe"});
+  CHECK(kind.status == 1);
+  CHECK(kind.out.empty());
+  CHECK(contains(kind.err,
+                 "refused a message from fd:40: descriptor 1 is memfd, not pipe; all its descriptors were closed"));
+  CHECK(contains(received({}, {"--expect", "any"}).err, "descriptor 1 is missing: 1 came, and 2 are needed"));
+  CHECK(contains(received({memory, memory, memory}, {}).err, "descriptors came, and at most 1 was expected"));
+}
+
+TEST_CASE("what is wrong with a rule is said at its character") {
+  const auto run = run_scm({"inspect", "fd:0", "--expect", "memfd,acces=r"});
+  CHECK(run.status == 2);
+  CHECK(contains(run.err, "--expect: not a rule, at character 7: acces=r"));
+  CHECK(contains(run_scm({"inspect", "--expect", "size>="}).err, "at character 7: the end"));
+}
+
+TEST_CASE("a descriptor that is not what --expect says is shown, reported, and turns the exit status") {
+  const owned_fd null{::open("/dev/null", O_RDONLY | O_CLOEXEC)};
+  const auto right = run_scm({"inspect", "fd:40", "--expect", "character_device,device=1:3"}, {{null, 40}});
+  CHECK(right.status == 0);
+  CHECK(right.err.empty());
+  const auto wrong = run_scm({"inspect", "fd:40", "--expect", "access=w"}, {{null, 40}});
+  CHECK(wrong.status == 1);
+  CHECK(contains(wrong.out, "/dev/null"));
+  CHECK(contains(wrong.err, "fd:40: not what was expected: allows r, not w"));
 }
 
 TEST_CASE("a lost message is reported and the next one is received") {

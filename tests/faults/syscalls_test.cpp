@@ -282,6 +282,17 @@ constexpr operation operations[] = {
        of([&] { (void)describe(file); }, taken_for(S_IFBLK, 0));
        of([&] { (void)describe(file); }, taken_for(S_IFREG, 80));  // as large as a message queue
      }},
+    {"`admit`, and what a `receive` with an admission adds",
+     [](collected& of) {
+       const auto agreed = parse_expectation("any,size>=0,flags!=append").value();
+       const auto of_sockets = parse_expectation("family=unix,type=stream,listening=no").value();
+       for (const test::example& one : test::one_of_each_kind()) of([&] { (void)admit(one.fd, agreed); });
+       const auto ends = stream::pair().value();
+       of([&] { (void)admit(ends.first.fd(), of_sockets); });
+       const owned_fd file = test::scratch_file();
+       of([&] { (void)admit(file, agreed); }, taken_for(S_IFBLK, 0));
+       of([&] { (void)admit(file, agreed); }, taken_for(S_IFREG, 80));
+     }},
     {"`pair`",
      [](collected& of) {
        pair_of<stream>(of);

@@ -490,3 +490,39 @@ TEMPLATE_TEST_CASE("a channel that was moved goes on", "[records]", stream, seqp
   CHECK(next(moved).bytes == "two");
   CHECK(moved.peer().pidfd.value);
 }
+
+TEMPLATE_TEST_CASE("a record is held to what was agreed: it arrives whole, or is closed and the next one arrives",
+                   "[frame][admission]", stream, seqpacket) {
+  auto [left, right] = pair<TestType>();
+  const std::array agreed{expectation{.kinds = descriptor_kind::regular_file},
+                          expectation{.kinds = descriptor_kind::pipe}};
+  const two_files files;
+  witness first;
+  witness second;
+  {
+    const owned_fd one = first.give();
+    const owned_fd two = second.give();
+    REQUIRE(left.send("wrong", {files.first, files.second, one}));  // too many
+    REQUIRE(left.send("wrong", {one, files.first}));                // the wrong way round
+    REQUIRE(left.send("wrong", {files.first}));                     // too few
+    REQUIRE(left.send("right", {files.first, two}));
+  }
+  for (const auto& [reason, position] :
+       {std::pair{mismatch::surplus, 2U}, std::pair{mismatch::kind, 0U}, std::pair{mismatch::missing, 1U}}) {
+    const auto refused = right.receive(agreed, {.until = dont_wait});
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error() == errc::not_admitted);
+    REQUIRE(refused.error().refused);
+    CHECK(refused.error().refused->what == reason);
+    CHECK(refused.error().refused->position == position);
+  }
+  CHECK(first.closed());
+  const auto got = right.receive(agreed, {.until = dont_wait});
+  REQUIRE(got);
+  CHECK(text(*got) == "right");
+  CHECK(inode_of(got->descriptors[0]) == files.one);
+  CHECK(second.is(got->descriptors[1]));
+  const auto nothing = right.receive(agreed, {.until = dont_wait});
+  CHECK(nothing.error() == std::errc::resource_unavailable_try_again);
+  CHECK_FALSE(nothing.error().refused);
+}

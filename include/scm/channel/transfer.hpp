@@ -4,6 +4,7 @@
 #include <scm/core/credentials.hpp>
 #include <scm/core/deadline.hpp>
 #include <scm/core/result.hpp>
+#include <scm/inspect/admission.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -52,6 +53,11 @@ struct receive_error {
   friend bool operator==(const receive_error& error, std::error_condition other) noexcept {
     return error.code == other;
   }
+};
+
+/// A failed receive under an admission: a `receive_error`, or that a descriptor is not what was agreed, and how.
+struct admission_error : receive_error {
+  std::optional<refusal> refused{};  ///< With the codes of `admit`.
 };
 
 }  // namespace scm::inline v0_1

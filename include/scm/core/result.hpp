@@ -37,6 +37,7 @@ enum class errc {
   descriptors_surplus,  ///< A packet of records came with more descriptors than it counts.
   record_cut,           ///< The peer was gone before its record was whole.
   abandoned,            ///< The peer gave up a record that it had begun; those that follow are not affected.
+  not_admitted,         ///< A descriptor is not what was agreed (`admission`).
 };
 
 /// The category of `errc`; its messages say what happened and what to try.

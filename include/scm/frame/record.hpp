@@ -5,9 +5,11 @@
 #include <scm/core/buffer.hpp>
 #include <scm/core/fd.hpp>
 #include <scm/core/result.hpp>
+#include <scm/inspect/admission.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace scm::inline v0_1 {
@@ -42,6 +44,11 @@ struct record_error {
   operator std::error_code() const noexcept { return code; }
   friend bool operator==(const record_error& error, std::error_code other) noexcept { return error.code == other; }
   friend bool operator==(const record_error& error, std::error_condition other) noexcept { return error.code == other; }
+};
+
+/// The same under an admission: also that a descriptor is not what was agreed, and how. `position` is 0 then.
+struct record_admission_error : record_error {
+  std::optional<refusal> refused{};  ///< With the codes of `admit`.
 };
 
 }  // namespace scm::inline v0_1

@@ -76,6 +76,11 @@ class SCM_API record_channel {
   /// Never waits: EAGAIN when there is no whole record.
   [[nodiscard]] result<record, record_error> try_receive() noexcept { return receive({.until = dont_wait}); }
 
+  /// As `receive`, of a record whose descriptors are what was agreed. Where one does not match, all of the record's are
+  /// closed, and the next record can be received.
+  [[nodiscard]] result<record, record_admission_error> receive(const admission& agreed,
+                                                               const receive_options& options = {}) noexcept;
+
   /// shutdown(2) for sending, after a flush: the peer reads end of file after what was sent. What waits is not sent any
   /// more.
   [[nodiscard]] result<void> shutdown_send() noexcept;
