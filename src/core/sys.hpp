@@ -8,26 +8,37 @@
 #include <poll.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
+#include <cstdint>
 #include <ctime>
+
+#include <sched.h>
 
 namespace scm::sys {
 
 enum class call : unsigned char {
   accept4,
   bind,
+  chdir,
   clock_nanosleep,
+  clone,
   close,
   close_range,
   connect,
+  dup3,
+  execve,
+  fchdir,
   fchmod,
   fcntl,
   flock,
@@ -42,15 +53,24 @@ enum class call : unsigned char {
   lstat,
   mq_getattr,
   open,
+  openat,
   pidfd_getfd,
   pidfd_open,
+  pidfd_send_signal,
   poll,
+  prctl,
   read,
   readlink,
   recvmmsg,
   recvmsg,
+  rt_sigaction,
+  rt_sigprocmask,
   sendmmsg,
   sendmsg,
+  setgroups,
+  setresgid,
+  setresuid,
+  setrlimit,
   setsockopt,
   shutdown,
   socket,
@@ -58,14 +78,15 @@ enum class call : unsigned char {
   statfs,
   statx,
   unlink,
+  waitid,
 };
-inline constexpr int calls = static_cast<int>(call::unlink) + 1;
+inline constexpr int calls = static_cast<int>(call::waitid) + 1;
 
 #if SCM_SYS_FAULTS
 /// Asked before each call: true to answer `result` instead of the kernel (errno set beforehand when it is -1).
 /// `argument` is the msghdr of sendmsg and recvmsg, the `messages_asked` of sendmmsg and recvmmsg, the structure of
 /// statx, fstat and lstat, the `option_asked` of getsockopt, or the int that says what is asked for: the command of
-/// fcntl, the option of setsockopt, the request of ioctl, the type of socket and socketpair; else null.
+/// fcntl and prctl, the option of setsockopt, the request of ioctl, the type of socket and socketpair; else null.
 using fault_hook = bool (*)(call which, void* argument, long& result);
 void set_fault_hook(fault_hook hook) noexcept;
 bool faulted(call which, void* argument, long& result) noexcept;
@@ -86,9 +107,16 @@ inline int accept4(int fd, sockaddr* name, socklen_t* size, int flags) noexcept 
 inline int bind(int fd, const sockaddr* name, socklen_t size) noexcept {
   return through<call::bind>([&] { return ::bind(fd, name, size); });
 }
+inline int chdir(const char* path) noexcept {
+  return through<call::chdir>([&] { return ::chdir(path); });
+}
 inline int sleep_ns(long nanoseconds) noexcept {
   const timespec span{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
   return through<call::clock_nanosleep>([&] { return ::clock_nanosleep(CLOCK_MONOTONIC, 0, &span, nullptr); });
+}
+/// clone(2) with a stack of its own for `body`, and the pidfd of the new process.
+inline int clone(int (*body)(void*), void* stack_top, int flags, void* argument, int& pidfd) noexcept {
+  return through<call::clone>([&] { return ::clone(body, stack_top, flags | CLONE_PIDFD, argument, &pidfd); });
 }
 /// A fault of close(2) is reported after the fact: the number is released in any case, as on Linux.
 inline int close(int fd) noexcept {
@@ -100,6 +128,22 @@ inline int close_range(unsigned first, unsigned last) noexcept {
 }
 inline int connect(int fd, const sockaddr* name, socklen_t size) noexcept {
   return through<call::connect>([&] { return ::connect(fd, name, size); });
+}
+/// By number, as all that a process does which shares its memory with another: what runs around the C library's
+/// functions (sanitizers, cancellation) would take the descriptors of both for the same.
+inline int dup3(int from, int to) noexcept {
+  return through<call::dup3>([&] { return static_cast<int>(::syscall(SYS_dup3, from, to, 0)); });
+}
+inline int execve(const char* path, char* const* arguments, char* const* environment) noexcept {
+  return through<call::execve>([&] { return ::execve(path, arguments, environment); });
+}
+/// exit_group(2), which nothing can keep from happening. Not _exit(2): sanitizers take that for the end of the process
+/// whose memory the caller may share.
+[[noreturn]] inline void end_process(int status) noexcept {
+  for (;;) ::syscall(SYS_exit_group, status);
+}
+inline int fchdir(int fd) noexcept {
+  return through<call::fchdir>([&] { return ::fchdir(fd); });
 }
 inline int fchmod(int fd, mode_t mode) noexcept {
   return through<call::fchmod>([&] { return ::fchmod(fd, mode); });
@@ -153,14 +197,25 @@ inline int mq_getattr(int fd, void* attributes) noexcept {
 inline int open(const char* path, int flags, mode_t mode = 0) noexcept {
   return through<call::open>([&] { return ::open(path, flags, mode); });
 }
+/// By number, see dup3.
+inline int openat(const char* path, int flags) noexcept {
+  return through<call::openat>([&] { return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, 0)); });
+}
 inline int pidfd_getfd(int process, int number) noexcept {
   return through<call::pidfd_getfd>([&] { return static_cast<int>(::syscall(SYS_pidfd_getfd, process, number, 0)); });
 }
 inline int pidfd_open(pid_t process, unsigned flags) noexcept {
   return through<call::pidfd_open>([&] { return static_cast<int>(::syscall(SYS_pidfd_open, process, flags)); });
 }
+inline int pidfd_send_signal(int process, int signal) noexcept {
+  return through<call::pidfd_send_signal>(
+      [&] { return static_cast<int>(::syscall(SYS_pidfd_send_signal, process, signal, nullptr, 0)); });
+}
 inline int poll(pollfd* set, nfds_t size, const timespec* timeout) noexcept {
   return through<call::poll>([&] { return ::ppoll(set, size, timeout, nullptr); });
+}
+inline int prctl(int option, unsigned long value) noexcept {
+  return through<call::prctl>([&] { return ::prctl(option, value, 0UL, 0UL, 0UL); }, &option);
 }
 inline ssize_t read(int fd, void* bytes, std::size_t size) noexcept {
   return through<call::read>([&] { return ::read(fd, bytes, size); });
@@ -181,12 +236,52 @@ inline int recvmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcep
 inline ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept {
   return through<call::recvmsg>([&] { return ::recvmsg(fd, &message, flags); }, &message);
 }
+/// The kernel's set of signals: the C library keeps two of them to itself, which are meant here too.
+using signal_set = std::uint64_t;
+/// Sets the default action of a signal.
+inline int reset_signal(int number) noexcept {
+  static constexpr unsigned long defaults[8] = {};  // SIG_DFL, no flags and no mask in every layout of the structure
+  return through<call::rt_sigaction>(
+      [&] { return static_cast<int>(::syscall(SYS_rt_sigaction, number, &defaults, nullptr, sizeof(signal_set))); });
+}
+inline int signal_mask(const signal_set& blocked, signal_set* before) noexcept {
+  return through<call::rt_sigprocmask>(
+      [&] { return static_cast<int>(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, before, sizeof blocked)); });
+}
+/// Puts a mask back that the kernel gave, which cannot fail; a fault is reported after the fact.
+inline int restore_signal_mask(const signal_set& blocked) noexcept {
+  const auto restored = static_cast<int>(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, nullptr, sizeof blocked));
+  return through<call::rt_sigprocmask>([&] { return restored; });
+}
 inline int sendmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcept {
   const messages_asked asked{headers, count};
   return through<call::sendmmsg>([&] { return ::sendmmsg(fd, headers, count, flags); }, &asked);
 }
 inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
   return through<call::sendmsg>([&] { return ::sendmsg(fd, &message, flags); }, &message);
+}
+#if defined(SYS_setresuid32)  // the calls of the older name have 16 bits for an id
+inline constexpr long setgroups_number = SYS_setgroups32;
+inline constexpr long setresgid_number = SYS_setresgid32;
+inline constexpr long setresuid_number = SYS_setresuid32;
+#else
+inline constexpr long setgroups_number = SYS_setgroups;
+inline constexpr long setresgid_number = SYS_setresgid;
+inline constexpr long setresuid_number = SYS_setresuid;
+#endif
+/// These three are of the calling thread alone: the C library's would change, by a signal, every thread of the process
+/// whose memory this one may share.
+inline int setgroups(const gid_t* groups, std::size_t count) noexcept {
+  return through<call::setgroups>([&] { return static_cast<int>(::syscall(setgroups_number, count, groups)); });
+}
+inline int setresgid(gid_t group) noexcept {
+  return through<call::setresgid>([&] { return static_cast<int>(::syscall(setresgid_number, group, group, group)); });
+}
+inline int setresuid(uid_t user) noexcept {
+  return through<call::setresuid>([&] { return static_cast<int>(::syscall(setresuid_number, user, user, user)); });
+}
+inline int setrlimit(int resource, const rlimit& limit) noexcept {
+  return through<call::setrlimit>([&] { return ::setrlimit(static_cast<decltype(RLIMIT_NOFILE)>(resource), &limit); });
 }
 inline int setsockopt(int fd, int level, int name, const void* value, socklen_t size) noexcept {
   return through<call::setsockopt>([&] { return ::setsockopt(fd, level, name, value, size); }, &name);
@@ -208,6 +303,10 @@ inline int statx(int directory, const char* path, int flags, unsigned mask, stru
 }
 inline int unlink(const char* path) noexcept {
   return through<call::unlink>([&] { return ::unlink(path); });
+}
+/// Of the process behind a pidfd; with WNOHANG si_pid is 0 when it has not ended.
+inline int waitid(int process, siginfo_t& how, int options) noexcept {
+  return through<call::waitid>([&] { return ::waitid(P_PIDFD, static_cast<id_t>(process), &how, options); });
 }
 
 }  // namespace scm::sys

@@ -13,13 +13,58 @@
 
 namespace scm::test {
 
-inline constexpr std::array<std::string_view, sys::calls> call_names{
-    "accept4",    "bind",     "clock_nanosleep", "close",     "close_range", "connect",     "fchmod",     "fcntl",
-    "flock",      "fstat",    "fstatfs",         "getrlimit", "getsockname", "getpeername", "getsockopt", "ioctl",
-    "listen",     "lstat",    "mq_getattr",      "open",      "pidfd_getfd", "pidfd_open",  "poll",       "read",
-    "readlink",   "recvmmsg", "recvmsg",         "sendmmsg",  "sendmsg",     "setsockopt",  "shutdown",   "socket",
-    "socketpair", "statfs",   "statx",           "unlink"};
-static_assert(call_names[static_cast<int>(sys::call::unlink)] == "unlink");
+inline constexpr std::array<std::string_view, sys::calls> call_names{"accept4",
+                                                                     "bind",
+                                                                     "chdir",
+                                                                     "clock_nanosleep",
+                                                                     "clone",
+                                                                     "close",
+                                                                     "close_range",
+                                                                     "connect",
+                                                                     "dup3",
+                                                                     "execve",
+                                                                     "fchdir",
+                                                                     "fchmod",
+                                                                     "fcntl",
+                                                                     "flock",
+                                                                     "fstat",
+                                                                     "fstatfs",
+                                                                     "getrlimit",
+                                                                     "getsockname",
+                                                                     "getpeername",
+                                                                     "getsockopt",
+                                                                     "ioctl",
+                                                                     "listen",
+                                                                     "lstat",
+                                                                     "mq_getattr",
+                                                                     "open",
+                                                                     "openat",
+                                                                     "pidfd_getfd",
+                                                                     "pidfd_open",
+                                                                     "pidfd_send_signal",
+                                                                     "poll",
+                                                                     "prctl",
+                                                                     "read",
+                                                                     "readlink",
+                                                                     "recvmmsg",
+                                                                     "recvmsg",
+                                                                     "rt_sigaction",
+                                                                     "rt_sigprocmask",
+                                                                     "sendmmsg",
+                                                                     "sendmsg",
+                                                                     "setgroups",
+                                                                     "setresgid",
+                                                                     "setresuid",
+                                                                     "setrlimit",
+                                                                     "setsockopt",
+                                                                     "shutdown",
+                                                                     "socket",
+                                                                     "socketpair",
+                                                                     "statfs",
+                                                                     "statx",
+                                                                     "unlink",
+                                                                     "waitid"};
+static_assert(call_names[static_cast<int>(sys::call::waitid)] == "waitid");
 static_assert(call_names[static_cast<int>(sys::call::poll)] == "poll");
 
 // One call as the hook sees it: which, and the command, option, request or type that it is asked for (else 0).
@@ -33,6 +78,7 @@ struct made_call {
       case sys::call::getsockopt:
       case sys::call::setsockopt:
       case sys::call::ioctl:
+      case sys::call::prctl:
       case sys::call::socket:
       case sys::call::socketpair:
         return {which, *static_cast<const int*>(argument)};
@@ -46,11 +92,9 @@ struct made_call {
 
 inline std::string word_of(const made_call& made) {
   using entry = std::pair<int, std::string_view>;
-  static constexpr entry commands[] = {{F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"},
-                                       {F_GETFD, "F_GETFD"},
-                                       {F_SETFD, "F_SETFD"},
-                                       {F_GETFL, "F_GETFL"},
-                                       {F_SETFL, "F_SETFL"},
+  static constexpr entry commands[] = {{F_DUPFD, "F_DUPFD"},        {F_DUPFD_CLOEXEC, "F_DUPFD_CLOEXEC"},
+                                       {F_GETFD, "F_GETFD"},        {F_SETFD, "F_SETFD"},
+                                       {F_GETFL, "F_GETFL"},        {F_SETFL, "F_SETFL"},
                                        {F_GET_SEALS, "F_GET_SEALS"}};
   static constexpr entry options[] = {{SO_ACCEPTCONN, "SO_ACCEPTCONN"},
                                       {SO_DOMAIN, "SO_DOMAIN"},
@@ -77,6 +121,9 @@ inline std::string word_of(const made_call& made) {
                                       {SO_TYPE, "SO_TYPE"}};
   static constexpr entry requests[] = {{static_cast<int>(BLKGETSIZE64), "BLKGETSIZE64"},
                                        {static_cast<int>(uapi::pidfd_get_info), "PIDFD_GET_INFO"}};
+  static constexpr entry attributes[] = {{PR_SET_DUMPABLE, "PR_SET_DUMPABLE"},
+                                         {PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"},
+                                         {PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG"}};
   const auto in = [&](const auto& table) {
     for (const entry& one : table) {
       if (one.first == made.word) return std::string{one.second};
@@ -91,6 +138,8 @@ inline std::string word_of(const made_call& made) {
       return in(options);
     case sys::call::ioctl:
       return in(requests);
+    case sys::call::prctl:
+      return in(attributes);
     case sys::call::socket:
     case sys::call::socketpair: {
       static constexpr entry types[] = {

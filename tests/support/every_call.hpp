@@ -31,8 +31,13 @@ inline std::span<const int> plausible(sys::call which) {
     case bind:
       SCM_ERRORS(EACCES, EADDRINUSE, EADDRNOTAVAIL, EBADF, EFAULT, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC,
                  ENOTDIR, ENOTSOCK, EPERM, EROFS)
+    case chdir:
+    case fchdir:
+      SCM_ERRORS(EACCES, EBADF, EFAULT, EIO, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR)
     case clock_nanosleep:
       SCM_ERRORS(EINTR, EINVAL, EPERM, ENOSYS)
+    case clone:
+      SCM_ERRORS(EAGAIN, EINVAL, EMFILE, ENOMEM, ENOSPC, ENOSYS, EPERM, EUSERS)
     case close:
       SCM_ERRORS(EBADF, EDQUOT, EINTR, EIO, ENOSPC)
     case close_range:
@@ -40,6 +45,11 @@ inline std::span<const int> plausible(sys::call which) {
     case connect:
       SCM_ERRORS(EACCES, EAGAIN, EBADF, ECONNREFUSED, EFAULT, EINTR, EISCONN, ENOENT, ENOMEM, ENOTSOCK, EPERM,
                  EPROTOTYPE)
+    case dup3:
+      SCM_ERRORS(EBUSY, EINTR, EINVAL, EMFILE, EPERM)
+    case execve:
+      SCM_ERRORS(E2BIG, EACCES, EAGAIN, EFAULT, EINVAL, EIO, EISDIR, ELIBBAD, ELOOP, EMFILE, ENAMETOOLONG, ENFILE,
+                 ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM, ETXTBSY)
     case fchmod:
       SCM_ERRORS(EBADF, EINTR, EIO, ENOMEM, EPERM, EROFS)
     case fcntl:
@@ -67,9 +77,14 @@ inline std::span<const int> plausible(sys::call which) {
     case mq_getattr:
       SCM_ERRORS(EBADF, EINVAL, ENOSYS)
     case open:
+    case openat:
       SCM_ERRORS(EACCES, EDQUOT, EINTR, EISDIR, ELOOP, EMFILE, ENFILE, ENOENT, ENOMEM, ENOSPC, ENXIO, EPERM, EROFS)
+    case pidfd_send_signal:
+      SCM_ERRORS(EBADF, EINVAL, EPERM, ESRCH, ENOSYS)
     case poll:
       SCM_ERRORS(EFAULT, EINTR, EINVAL, ENOMEM)
+    case prctl:
+      SCM_ERRORS(EINVAL, EPERM, ENOSYS)
     case read:
       SCM_ERRORS(EAGAIN, EBADF, EINTR, EIO, EISDIR, EPERM)
     case readlink:
@@ -78,10 +93,20 @@ inline std::span<const int> plausible(sys::call which) {
     case recvmsg:
       SCM_ERRORS(EACCES, EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EFAULT, EINTR, EINVAL, EIO, ENOBUFS, ENOMEM, ENOTCONN,
                  ENOTSOCK, EPERM)
+    case rt_sigaction:
+    case rt_sigprocmask:
+      SCM_ERRORS(EFAULT, EINVAL)
     case sendmmsg:
     case sendmsg:
       SCM_ERRORS(EACCES, EAGAIN, EBADF, ECONNREFUSED, ECONNRESET, EDESTADDRREQ, EFAULT, EINTR, EINVAL, EISCONN,
                  EMSGSIZE, ENOBUFS, ENOENT, ENOMEM, ENOTCONN, ENOTSOCK, EPERM, EPIPE, ESRCH, ETOOMANYREFS)
+    case setgroups:
+      SCM_ERRORS(EFAULT, EINVAL, ENOMEM, EPERM)
+    case setresgid:
+    case setresuid:
+      SCM_ERRORS(EAGAIN, EINVAL, EPERM)
+    case setrlimit:
+      SCM_ERRORS(EFAULT, EINVAL, EPERM)
     case setsockopt:
       SCM_ERRORS(EACCES, EBADF, EDOM, EFAULT, EINVAL, ENOMEM, ENOPROTOOPT, ENOTSOCK, EOPNOTSUPP, EPERM)
     case shutdown:
@@ -93,6 +118,8 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EACCES, EBADF, EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSYS, EPERM)
     case unlink:
       SCM_ERRORS(EACCES, EBUSY, EIO, EISDIR, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS)
+    case waitid:
+      SCM_ERRORS(ECHILD, EINTR, EINVAL)
     case pidfd_getfd:
     case pidfd_open:
       break;  // the program's alone

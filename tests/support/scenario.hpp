@@ -112,6 +112,9 @@ inline std::error_code expected(const scenario& of, const fault& f, std::error_c
       if (f.number == EINTR) return clean;
       if (f.number == EAGAIN && of.wait == waits::until_deadline) return make_error_code(std::errc::timed_out);
       break;
+    case waitid:
+      if (f.number == EINTR) return clean;
+      break;
     case getsockopt:
     case setsockopt:
       if (no_such_option) return errc::unsupported;
