@@ -52,6 +52,13 @@ inline constexpr std::size_t link_bytes = 4096;
 /// one) is as long as whoever holds the file likes.
 inline constexpr std::size_t fdinfo_bytes = 1024;
 
+/// Longest name of a descriptor that is passed to a program: systemd's FDNAME_MAX.
+inline constexpr std::size_t fd_name_bytes = 255;
+
+/// Most descriptors that a program is started with, or believes an environment that it was. Names of them all, at their
+/// longest, are one variable, for which execve(2) has 128 KiB (MAX_ARG_STRLEN).
+inline constexpr std::size_t inherited_descriptors = 500;
+
 /// Waits for which the kernel has no event (too many in flight; a full, unconnected datagram peer) sleep this long,
 /// doubling from the first to the second.
 inline constexpr std::chrono::milliseconds first_backoff{1};
