@@ -2,5 +2,6 @@
 #pragma once
 
 #include <scm/process/child.hpp>
+#include <scm/process/inherited.hpp>
 #include <scm/process/named_fd.hpp>
 #include <scm/process/spawn.hpp>
