@@ -6,6 +6,7 @@
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "faults/records.hpp"
+#include "faults/starting.hpp"
 #include "support/catch.hpp"
 
 #include <vector>
@@ -16,7 +17,8 @@ using namespace scm::test;
 namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking()}) {
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
+                     scenarios_of_starting()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

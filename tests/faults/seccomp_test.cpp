@@ -13,6 +13,7 @@
 #include <scm/channel.hpp>
 #include <scm/frame.hpp>
 #include <scm/inspect.hpp>
+#include <scm/process.hpp>
 
 #include <mqueue.h>
 #include <sys/resource.h>
@@ -56,6 +57,7 @@ const std::map<std::string, std::vector<long>>& numbers() {
       SCM_NUMBER(listen),
       SCM_NUMBER(mq_getsetattr),
       SCM_NUMBER(openat),
+      SCM_NUMBER(pidfd_send_signal),
       SCM_NUMBER(ppoll),
       SCM_NUMBER(read),
       SCM_NUMBER(recvmmsg),
@@ -66,6 +68,7 @@ const std::map<std::string, std::vector<long>>& numbers() {
       SCM_NUMBER(socket),
       SCM_NUMBER(statfs),
       SCM_NUMBER(statx),
+      SCM_NUMBER(waitid),
       {"newfstatat", {SYS_newfstatat, SYS_fstat}},
 #ifdef SYS_readlink
       {"readlink", {SYS_readlink}},
@@ -278,6 +281,31 @@ const std::map<std::string, use>& uses() {
              if (!describe(got->descriptors[i])) return false;
            }
            return true;
+         };
+       }},
+      {"takes over what it was started with, and leaves some of it",
+       [](const test::temporary_folder&) {
+         // In a child: what else is at these numbers may go.
+         const owned_fd file{::fcntl(test::scratch_file().native_handle(), F_DUPFD_CLOEXEC, 100)};
+         for (int number = 3; number != 5; ++number) ::dup2(file.native_handle(), number);
+         ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+         ::setenv("LISTEN_FDS", "2", 1);
+         ::setenv("LISTEN_FDNAMES", "a:b", 1);
+         return [] {
+           auto passed = inherited::from_environment();
+           return passed && passed->take("b");
+         };
+       }},
+      {"waits for a child that it has, with a deadline, and ends it",
+       [](const test::temporary_folder&) {
+         const spawn_options asleep{.program = "/bin/sleep",
+                                    .arguments = {"1000"},
+                                    .output = standard_stream::null(),
+                                    .parent_death_signal = SIGKILL};  // for the filter may end us first
+         auto one = std::make_shared<child>(spawn(asleep).value());
+         return [one] {
+           const bool none = one->wait(in(1ms)).error() == std::errc::timed_out;
+           return none && one->signal(SIGKILL) && one->wait(in(1min));
          };
        }},
   };

@@ -1,4 +1,5 @@
 // docs/syscalls.md against what the library does: each operation makes the calls of its row and no others.
+#include "faults/starting.hpp"
 #include "support/call_names.hpp"
 #include "support/catch.hpp"
 #include "support/document.hpp"
@@ -10,7 +11,11 @@
 #include <scm/channel.hpp>
 #include <scm/frame.hpp>
 #include <scm/inspect.hpp>
+#include <scm/process.hpp>
 
+#include <sys/wait.h>
+
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <map>
@@ -41,6 +46,7 @@ std::string in_the_kernel(const made_call& made) {
     case call::lstat:
       return "newfstatat";
     case call::getrlimit:
+    case call::setrlimit:
       return "prlimit64";
     case call::mq_getattr:
       return "mq_getsetattr";
@@ -249,6 +255,23 @@ void make_records(collected& of) {
   auto ends = Channel::pair().value();
   std::optional<record_channel> made;
   of([&] { keep(made, record_channel::make(std::move(ends.first), record_room)); });
+}
+
+// With descriptors that are in each other's way.
+void start(collected& of, const spawn_options& more) {
+  const owned_fd file{::fcntl(1, F_DUPFD_CLOEXEC, 0)};
+  spawn_options options = more;
+  options.descriptors.assign(64, {"x", file});
+  of([&] { (void)spawn(options); });
+  while (::waitpid(-1, nullptr, __WALL) > 0) {
+  }
+}
+
+void take_over(collected& of) {
+  const test::occupied_number passed{3, 0};
+  ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
+  ::setenv("LISTEN_FDS", "1", 1);
+  of([] { (void)inherited::from_environment(); });
 }
 
 struct operation {
@@ -501,6 +524,59 @@ constexpr operation operations[] = {
      [](collected& of) {
        shut_records_down<stream>(of);
        shut_records_down<seqpacket>(of);
+     }},
+    {"`spawn`", [](collected& of) { start(of, {.program = "/nowhere"}); }},
+    {"`spawn_options` of it add",
+     [](collected& of) {
+       collected bare, full;
+       const owned_fd folder{::open("/", O_PATH | O_CLOEXEC)};
+       start(bare, {.program = "/nowhere"});
+       start(full, {.program = "/nowhere",
+                    .directory_fd = folder,
+                    .directory = "/",
+                    .input = standard_stream::null(),
+                    .limits = {{RLIMIT_CORE, 0, 0}},
+                    .no_new_privileges = true,
+                    .parent_death_signal = SIGTERM});
+       of.add_difference(full, bare);
+     }},
+    {"`spawn` as somebody else adds",
+     [](collected& of) {
+       collected bare, full;
+       start(bare, {.program = "/nowhere"});
+       const auto granted = [](call which, void*, long& result) {
+         result = 0;
+         return which == call::setgroups || which == call::setresgid || which == call::setresuid;
+       };
+       full([] { (void)spawn({.program = "/nowhere", .descriptors = {{"x", borrowed_fd{1}}}, .as = run_as{0, 0}}); },
+            granted);
+       of.add_difference(full, bare);
+     }},
+    {"`wait` for a child",
+     [](collected& of) {
+       auto one = spawn({.program = "/bin/true"}).value();
+       of([&] { (void)one.wait(); });
+     }},
+    {"the same with a deadline",
+     [](collected& of) {
+       auto one = spawn({.program = "/bin/true"}).value();
+       of([&] { (void)one.wait(in(1min)); });
+     }},
+    {"`signal` to a child",
+     [](collected& of) {
+       auto one = spawn({.program = "/bin/true"}).value();
+       of([&] { (void)one.signal(SIGCONT); });
+     }},
+    {"a child that is let go of",
+     [](collected& of) {
+       std::optional one{spawn({.program = "/bin/true"}).value()};
+       of([&] { one.reset(); });
+     }},
+    {"`inherited::from_environment`", take_over},
+    {"`forbid_dumping`",
+     [](collected& of) {
+       of([] { (void)forbid_dumping(); });
+       ::prctl(PR_SET_DUMPABLE, 1);
      }},
 };
 
