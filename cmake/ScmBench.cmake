@@ -29,4 +29,9 @@ if(scm_bench_sources)
   add_executable(scm_bench_pass bench/pass/main.cpp bench/plain_c.c bench/plain_c_contender.cpp bench/scm_contender.cpp)
   scm_target(scm_bench_pass)
   target_link_libraries(scm_bench_pass PRIVATE scm::scm scm_fmt)
+
+  # Starting programs, which has a measure of its own.
+  add_executable(scm_bench_spawn bench/spawn/main.cpp)
+  scm_target(scm_bench_spawn)
+  target_link_libraries(scm_bench_spawn PRIVATE scm::scm)
 endif()
