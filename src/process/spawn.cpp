@@ -36,9 +36,13 @@ result<child, spawn_error> run(start& plan) noexcept {
   plan.parent = ::getpid();
   sys::signal_set before = 0;
   if (sys::signal_mask(~sys::signal_set{0}, &before) != 0) return failure(spawn_step::signals, detail::os_error());
+  // A change of user marks the memory as not to be dumped, nor looked into by the new user, and it is shared. Once the
+  // new process has left it that is undone.
+  const bool dumpable = plan.asked->as && sys::prctl(PR_GET_DUMPABLE, 0) == 1;
   int pidfd = -1;
   const int pid = clone_with(plan, pidfd);
   const int number = errno;
+  if (dumpable) sys::prctl(PR_SET_DUMPABLE, 1);
   sys::restore_signal_mask(before);
   if (pid < 0) return failure(spawn_step::start, detail::os_error(number));
   child made{owned_fd{pidfd}, pid};

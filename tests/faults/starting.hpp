@@ -86,6 +86,9 @@ inline scenario starting(bool there) {
   made.exceptions.push_back({unmoved, sys::call::rt_sigprocmask, {}, {}, 3});  // putting the mask back
   made.exceptions.push_back({unmoved, sys::call::fcntl, F_GETFD, EBADF, 4});   // a closed stream is null
   made.exceptions.push_back({answers(system_error(EMFILE)), sys::call::fcntl, F_DUPFD, EINVAL});
+  for (const int word : {PR_GET_DUMPABLE, PR_SET_DUMPABLE}) {  // then this process stays as it was made by the start
+    made.exceptions.push_back({unmoved, sys::call::prctl, word});
+  }
   if (!there) made.exceptions.push_back({unmoved, sys::call::waitid});
   return made;
 }

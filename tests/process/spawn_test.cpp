@@ -227,6 +227,7 @@ TEST_CASE("a program runs as somebody else with all three of user, group and gro
   CHECK(seen.facts.at("CapEff") == "0000000000000000");
   CHECK(seen.facts.at("death") == std::to_string(SIGTERM));  // which the change of user had taken back
   CHECK(::geteuid() == 0);
+  CHECK(::prctl(PR_GET_DUMPABLE) == 1);  // which the change of user takes from the memory that both had
   uid_t user = 1;
   std::thread{[&] { user = ::geteuid(); }}.join();  // a thread is made with the user of the one that makes it
   CHECK(user == 0);

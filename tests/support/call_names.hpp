@@ -121,7 +121,8 @@ inline std::string word_of(const made_call& made) {
                                       {SO_TYPE, "SO_TYPE"}};
   static constexpr entry requests[] = {{static_cast<int>(BLKGETSIZE64), "BLKGETSIZE64"},
                                        {static_cast<int>(uapi::pidfd_get_info), "PIDFD_GET_INFO"}};
-  static constexpr entry attributes[] = {{PR_SET_DUMPABLE, "PR_SET_DUMPABLE"},
+  static constexpr entry attributes[] = {{PR_GET_DUMPABLE, "PR_GET_DUMPABLE"},
+                                         {PR_SET_DUMPABLE, "PR_SET_DUMPABLE"},
                                          {PR_SET_NO_NEW_PRIVS, "PR_SET_NO_NEW_PRIVS"},
                                          {PR_SET_PDEATHSIG, "PR_SET_PDEATHSIG"}};
   const auto in = [&](const auto& table) {

@@ -47,7 +47,8 @@ struct resource_limit {
 };
 
 /// Whom a program runs as: all three together, since a program that keeps root's groups has not dropped root. Real,
-/// effective and saved; with the user id root's capabilities go. Needs CAP_SETUID and CAP_SETGID.
+/// effective and saved; with the user id root's capabilities go. Needs CAP_SETUID and CAP_SETGID. While the program is
+/// started this process cannot be dumped; two threads that do this at the same time may leave it so (PR_SET_DUMPABLE).
 struct run_as {
   static constexpr uid_t nobody_said = static_cast<uid_t>(-1);  // means "leave as it is" to the kernel: refused
   uid_t user = nobody_said;
