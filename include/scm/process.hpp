@@ -1,7 +1,9 @@
-/// Processes: starting programs with named descriptors, and taking them over in the program.
+/// Processes: starting programs with named descriptors, taking them over there, and memory and events that are shared.
 #pragma once
 
 #include <scm/process/child.hpp>
+#include <scm/process/event.hpp>
 #include <scm/process/inherited.hpp>
 #include <scm/process/named_fd.hpp>
+#include <scm/process/shared_memory.hpp>
 #include <scm/process/spawn.hpp>

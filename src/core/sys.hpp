@@ -6,13 +6,16 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -37,6 +40,7 @@ enum class call : unsigned char {
   close_range,
   connect,
   dup3,
+  eventfd,
   execve,
   fchdir,
   fchmod,
@@ -44,6 +48,7 @@ enum class call : unsigned char {
   flock,
   fstat,
   fstatfs,
+  ftruncate,
   getrlimit,
   getsockname,
   getpeername,
@@ -51,7 +56,10 @@ enum class call : unsigned char {
   ioctl,
   listen,
   lstat,
+  memfd_create,
+  mmap,
   mq_getattr,
+  munmap,
   open,
   openat,
   pidfd_getfd,
@@ -59,6 +67,7 @@ enum class call : unsigned char {
   pidfd_send_signal,
   poll,
   prctl,
+  preadv2,
   read,
   readlink,
   recvmmsg,
@@ -79,8 +88,9 @@ enum class call : unsigned char {
   statx,
   unlink,
   waitid,
+  write,
 };
-inline constexpr int calls = static_cast<int>(call::waitid) + 1;
+inline constexpr int calls = static_cast<int>(call::write) + 1;
 
 #if SCM_SYS_FAULTS
 /// Asked before each call: true to answer `result` instead of the kernel (errno set beforehand when it is -1).
@@ -134,6 +144,9 @@ inline int connect(int fd, const sockaddr* name, socklen_t size) noexcept {
 inline int dup3(int from, int to) noexcept {
   return through<call::dup3>([&] { return static_cast<int>(::syscall(SYS_dup3, from, to, 0)); });
 }
+inline int eventfd(int flags) noexcept {
+  return through<call::eventfd>([&] { return ::eventfd(0, flags); });
+}
 inline int execve(const char* path, char* const* arguments, char* const* environment) noexcept {
   return through<call::execve>([&] { return ::execve(path, arguments, environment); });
 }
@@ -163,6 +176,9 @@ inline int fstatfs(int fd, struct statfs& status) noexcept {
 inline int getrlimit(decltype(RLIMIT_NOFILE) resource, rlimit& limit) noexcept {
   return through<call::getrlimit>([&] { return ::getrlimit(resource, &limit); });
 }
+inline int ftruncate(int fd, off_t size) noexcept {
+  return through<call::ftruncate>([&] { return ::ftruncate(fd, size); });
+}
 inline int getsockname(int fd, sockaddr* name, socklen_t* size) noexcept {
   return through<call::getsockname>([&] { return ::getsockname(fd, name, size); });
 }
@@ -189,10 +205,27 @@ inline int listen(int fd, int backlog) noexcept {
 inline int lstat(const char* path, struct stat& status) noexcept {
   return through<call::lstat>([&] { return ::lstat(path, &status); }, &status);
 }
+inline int memfd_create(const char* name, unsigned flags) noexcept {
+  return through<call::memfd_create>([&] { return ::memfd_create(name, flags); });
+}
+/// Shared, from the start of the file, wherever there is room.
+inline void* mmap(std::size_t size, int protection, int fd) noexcept {
+  void* mapped = MAP_FAILED;
+  (void)through<call::mmap>([&]() noexcept -> long {
+    mapped = ::mmap(nullptr, size, protection, MAP_SHARED, fd, 0);
+    return mapped == MAP_FAILED ? -1 : 0;
+  });
+  return mapped;
+}
 /// mq_getattr(3) without librt: EBADF for whatever is not a message queue.
 inline int mq_getattr(int fd, void* attributes) noexcept {
   return through<call::mq_getattr>(
       [&] { return static_cast<int>(::syscall(SYS_mq_getsetattr, fd, nullptr, attributes)); });
+}
+/// As close: a fault is reported after the fact.
+inline int munmap(void* start, std::size_t size) noexcept {
+  const int unmapped = ::munmap(start, size);
+  return through<call::munmap>([&] { return unmapped; });
 }
 inline int open(const char* path, int flags, mode_t mode = 0) noexcept {
   return through<call::open>([&] { return ::open(path, flags, mode); });
@@ -216,6 +249,11 @@ inline int poll(pollfd* set, nfds_t size, const timespec* timeout) noexcept {
 }
 inline int prctl(int option, unsigned long value) noexcept {
   return through<call::prctl>([&] { return ::prctl(option, value, 0UL, 0UL, 0UL); }, &option);
+}
+/// A read that does not wait, whatever the status flags of the open file: RWF_NOWAIT.
+inline ssize_t read_nowait(int fd, void* bytes, std::size_t size) noexcept {
+  const iovec room{bytes, size};
+  return through<call::preadv2>([&] { return ::preadv2(fd, &room, 1, -1, RWF_NOWAIT); });
 }
 inline ssize_t read(int fd, void* bytes, std::size_t size) noexcept {
   return through<call::read>([&] { return ::read(fd, bytes, size); });
@@ -307,6 +345,9 @@ inline int unlink(const char* path) noexcept {
 /// Of the process behind a pidfd; with WNOHANG si_pid is 0 when it has not ended.
 inline int waitid(int process, siginfo_t& how, int options) noexcept {
   return through<call::waitid>([&] { return ::waitid(P_PIDFD, static_cast<id_t>(process), &how, options); });
+}
+inline ssize_t write(int fd, const void* bytes, std::size_t size) noexcept {
+  return through<call::write>([&] { return ::write(fd, bytes, size); });
 }
 
 }  // namespace scm::sys

@@ -86,7 +86,7 @@ void print_what(writer& to, const refusal& why) {
                       why.wanted == 1 ? "is" : "are");
     case mismatch::not_examined:
       // A static text of the C library, where a category's message would be a string.
-      return to.print("could not be examined: {}", ::strerrordesc_np(why.code.value()));
+      return to.print("could not be used: {}", ::strerrordesc_np(why.code.value()));
     case mismatch::kind:
       return print_kind(to, why);
     case mismatch::access:

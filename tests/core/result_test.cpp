@@ -31,6 +31,12 @@ TEST_CASE("each error has a message of its own") {
   CHECK(scm::category().message(-1) == unknown);
 }
 
+TEST_CASE("only the system's EAGAIN is a call that would block") {
+  CHECK(scm::detail::would_block(scm::detail::os_error(EAGAIN)));
+  CHECK_FALSE(scm::detail::would_block(scm::detail::os_error(EINTR)));
+  CHECK_FALSE(scm::detail::would_block(std::error_code{EAGAIN, scm::category()}));
+}
+
 TEST_CASE("an error is a code of the category scm") {
   const std::error_code code = errc::descriptors_lost;
   CHECK(code.category() == scm::category());

@@ -6,6 +6,7 @@
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "faults/records.hpp"
+#include "faults/sharing.hpp"
 #include "faults/starting.hpp"
 #include "support/catch.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
   for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
-                     scenarios_of_starting()}) {
+                     scenarios_of_sharing(), scenarios_of_starting()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -42,6 +42,8 @@ std::string in_the_kernel(const made_call& made) {
     return text.erase(at, flag.size());
   }
   switch (made.which) {
+    case call::eventfd:
+      return "eventfd2";
     case call::fstat:
     case call::lstat:
       return "newfstatat";
@@ -577,6 +579,39 @@ constexpr operation operations[] = {
      [](collected& of) {
        of([] { (void)forbid_dumping(); });
        ::prctl(PR_SET_DUMPABLE, 1);
+     }},
+    {"`shared_memory::make`",
+     [](collected& of) {
+       std::optional<shared_memory> made;
+       of([&] { made = shared_memory::make("memory", 1).value(); });
+     }},
+    {"`shared_memory::map` adds to `admit`",
+     [](collected& of) {
+       const auto made = shared_memory::make("memory", 1).value();
+       owned_fd received = duplicate(made.fd()).value();
+       std::optional<shared_memory> mapped;
+       collected admitting;
+       admitting([&] { (void)admit(received, {.size = size_range{}}); });
+       collected mapping;
+       mapping([&] { mapped = shared_memory::map(std::move(received)).value(); });
+       of.add_difference(mapping, admitting);
+     }},
+    {"shared memory that dies",
+     [](collected& of) {
+       std::optional<shared_memory> made{shared_memory::make("memory", 1).value()};
+       of([&] { made.reset(); });
+     }},
+    {"`event::make`",
+     [](collected& of) {
+       std::optional<event> made;
+       of([&] { made = event::make().value(); });
+     }},
+    {"`signal`, `take` of an event",
+     [](collected& of) {
+       auto one = event::make().value();
+       of([&] { (void)one.signal(); });
+       of([&] { (void)one.take(); });
+       of([&] { (void)one.take(dont_wait); });
      }},
 };
 

@@ -189,7 +189,7 @@ TEST_CASE("what cannot be examined is not admitted, and the error says why", "[a
     REQUIRE_FALSE(refused);
     CHECK(refused.error().what == mismatch::not_examined);
     CHECK(refused.error() == std::errc::bad_file_descriptor);
-    CHECK(refused.error().text().view() == "descriptor 0 could not be examined: Bad file descriptor");
+    CHECK(refused.error().text().view() == "descriptor 0 could not be used: Bad file descriptor");
   }
 }
 

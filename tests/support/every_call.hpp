@@ -50,6 +50,8 @@ inline std::span<const int> plausible(sys::call which) {
     case execve:
       SCM_ERRORS(E2BIG, EACCES, EAGAIN, EFAULT, EINVAL, EIO, EISDIR, ELIBBAD, ELOOP, EMFILE, ENAMETOOLONG, ENFILE,
                  ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM, ETXTBSY)
+    case eventfd:
+      SCM_ERRORS(EINVAL, EMFILE, ENFILE, ENODEV, ENOMEM, EPERM)
     case fchmod:
       SCM_ERRORS(EBADF, EINTR, EIO, ENOMEM, EPERM, EROFS)
     case fcntl:
@@ -62,6 +64,8 @@ inline std::span<const int> plausible(sys::call which) {
     case fstatfs:
     case statfs:
       SCM_ERRORS(EACCES, EBADF, EINTR, EIO, ENOENT, ENOMEM, ENOSYS)
+    case ftruncate:
+      SCM_ERRORS(EACCES, EBADF, EFBIG, EINTR, EINVAL, EIO, ENOSPC, EPERM)
     case getrlimit:
       SCM_ERRORS(EFAULT, EINVAL, EPERM)
     case getsockname:
@@ -74,6 +78,12 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EBADF, EFAULT, EINVAL, ENOTTY, EPERM, ESRCH)
     case listen:
       SCM_ERRORS(EADDRINUSE, EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, EPERM)
+    case memfd_create:
+      SCM_ERRORS(EACCES, EINVAL, EMFILE, ENFILE, ENOMEM, EPERM)
+    case mmap:
+      SCM_ERRORS(EACCES, EAGAIN, EBADF, EINVAL, ENFILE, ENODEV, ENOMEM, EOVERFLOW, EPERM)
+    case munmap:
+      SCM_ERRORS(EINVAL, ENOMEM)
     case mq_getattr:
       SCM_ERRORS(EBADF, EINVAL, ENOSYS)
     case open:
@@ -85,6 +95,10 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EFAULT, EINTR, EINVAL, ENOMEM)
     case prctl:
       SCM_ERRORS(EINVAL, EPERM, ENOSYS)
+    case preadv2:
+      SCM_ERRORS(EAGAIN, EBADF, EINTR, EINVAL, EIO, EOPNOTSUPP, EPERM)
+    case write:
+      SCM_ERRORS(EBADF, EDQUOT, EINTR, EINVAL, EIO, EPERM)
     case read:
       SCM_ERRORS(EAGAIN, EBADF, EINTR, EIO, EISDIR, EPERM)
     case readlink:
