@@ -170,6 +170,19 @@ result<owned_fd, inherit_error> inherited::take(std::string_view name) noexcept 
   return std::unexpected{missing};
 }
 
+result<owned_fd, inherit_error> inherited::take(std::string_view name, const expectation& expected) noexcept {
+  const std::size_t position = position_of(name);
+  if (const borrowed_fd found = files_[position]) {
+    if (const auto admitted = admit(found, expected); !admitted) {
+      inherit_error wrong{admitted.error().code, inherit_fault::not_agreed, position};
+      name.copy(wrong.asked.data(), wrong.asked.size() - 1);
+      wrong.refused = admitted.error();
+      return std::unexpected{wrong};
+    }
+  }
+  return take(name);
+}
+
 std::string inherit_error::message() const {
   const auto descriptor = [&] { return "inherited descriptor " + std::to_string(detail::first_passed + position); };
   switch (fault) {
@@ -189,6 +202,9 @@ std::string inherit_error::message() const {
     case missing:
       return "no descriptor named \"" + escaped(asked.data()) + "\" is left of the " + std::to_string(position) +
              " inherited";
+    case not_agreed:
+      return descriptor() + ", \"" + escaped(asked.data()) + "\", " +
+             (refused ? std::string{refused->detail().view()} : code.message());
     case elsewhere:
       return "no descriptor named \"" + escaped(asked.data()) +
              "\": those that were passed are for another process (LISTEN_PID)";

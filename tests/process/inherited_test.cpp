@@ -102,6 +102,19 @@ TEST_CASE("what is for another process is left alone, and the error says so", "[
   }));
 }
 
+TEST_CASE("a descriptor that is not what was expected is not taken, and the error says how", "[inherited]") {
+  CHECK(with_environment(2, "self", "2", "channel:disk", [] {
+    auto all = inherited::from_environment().value();
+    const auto refused = all.take("disk", {.kinds = descriptor_kind::regular_file});
+    if (refused || refused.error().code != errc::not_admitted || refused.error().position != 1) return false;
+    if (refused.error().fault != inherit_fault::not_agreed) return false;
+    if (refused.error().message() != "inherited descriptor 4, \"disk\", is memfd, not regular_file") return false;
+    if (all.take("none", {}).error().fault != inherit_fault::missing) return false;
+    const auto disk = all.take("disk", {.kinds = descriptor_kind::memfd, .access = access_mode::read_write});
+    return disk && disk->native_handle() == 4 && !all.take("disk", {});
+  }));
+}
+
 TEST_CASE("the error names what is missing", "[inherited]") {
   CHECK(with_environment(1, "self", "1", "disk", [] {
     auto all = inherited::from_environment().value();

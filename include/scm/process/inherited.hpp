@@ -2,10 +2,12 @@
 #pragma once
 
 #include <scm/core/descriptor_list.hpp>
+#include <scm/inspect/admission.hpp>
 #include <scm/process/named_fd.hpp>
 
 #include <array>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +23,7 @@ enum class inherit_fault : unsigned char {
   not_open,    ///< A descriptor that is counted is not open; `position` is which, 0 is descriptor 3.
   not_ours,    ///< It is close-on-exec, and so was opened here or taken before; `position` is which.
   missing,     ///< No descriptor of this name was inherited; `position` is how many were.
+  not_agreed,  ///< It is not what was expected; `refused` says how, `position` is which.
   elsewhere,   ///< The same, and LISTEN_PID is another process: they were meant for that one.
   memory,      ///< There was none.
 };
@@ -33,6 +36,8 @@ struct inherit_error {
   std::size_t position = 0;
   std::array<char, limits::fd_name_bytes + 1> asked{};  ///< The name that is missing, cut to fit, with a NUL.
 
+  std::optional<refusal> refused{};
+
   operator std::error_code() const noexcept { return code; }
   /// The whole story in one line; like std::error_code's it takes memory, and throws where there is none.
   [[nodiscard]] SCM_API std::string message() const;
@@ -41,7 +46,7 @@ struct inherit_error {
 /// Descriptors that `spawn`, or a service manager that speaks sd_listen_fds(3), gave to this program. Those that are
 /// not taken are closed with this value.
 ///
-/// What they are is the starter's word: `describe(all.find("disk"))` tells what one is before it is taken.
+/// What they are is the starter's word: give `take` an expectation.
 class SCM_API inherited {
  public:
   /// Takes them over: descriptors 3, 4, …, now close-on-exec. The variables are gone from the environment afterwards,
@@ -64,6 +69,9 @@ class SCM_API inherited {
   borrowed_fd find(std::string_view name) && = delete;
   /// The same, handed over. Two of one name are taken by two calls. Errors: ENOENT, with the name in it.
   [[nodiscard]] result<owned_fd, inherit_error> take(std::string_view name) noexcept;
+  /// The same, if it is what is expected: a program refuses to start with a writable disk where it was promised a
+  /// read-only one. One that is not stays, and is closed with this value. Errors also: those of `admit`.
+  [[nodiscard]] result<owned_fd, inherit_error> take(std::string_view name, const expectation& expected) noexcept;
   /// The one at a position, handed over; empty when there is none.
   [[nodiscard]] owned_fd take(std::size_t position) noexcept { return files_.take(position); }
 
