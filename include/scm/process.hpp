@@ -5,5 +5,6 @@
 #include <scm/process/event.hpp>
 #include <scm/process/inherited.hpp>
 #include <scm/process/named_fd.hpp>
+#include <scm/process/notify.hpp>
 #include <scm/process/shared_memory.hpp>
 #include <scm/process/spawn.hpp>

@@ -1,9 +1,10 @@
-// Scenarios: memory and events that are made, received, and used.
+// Scenarios: memory and events that are made, received, and used; notifications.
 #pragma once
 
 #include "faults/use.hpp"
 
 #include <scm/process/event.hpp>
+#include <scm/process/notify.hpp>
 #include <scm/process/shared_memory.hpp>
 
 #include <fcntl.h>
@@ -102,9 +103,38 @@ inline scenario taking() {
   return made;
 }
 
+inline scenario listening_for_notifications() {
+  scenario made{"notify_socket::bind", [](const ordeal& under) {
+                  std::optional<notify_socket> manager;
+                  const auto code = under([&] { return keep(manager, notify_socket::bind(address::autobind())); });
+                  if (manager) CHECK(manager->receive(dont_wait).error() == std::errc::resource_unavailable_try_again);
+                  return code;
+                }};
+  // A kernel before 6.5 has no pidfds to attach, and is asked again without.
+  made.exceptions = {{unmoved, sys::call::setsockopt, {}, ENOPROTOOPT},
+                     {unmoved, sys::call::setsockopt, {}, EOPNOTSUPP}};
+  return made;
+}
+
+inline scenario notifying() {
+  return {"notifier store", [](const ordeal& under) {
+            auto manager = notify_socket::bind(address::autobind()).value();
+            auto program = notifier::to(manager.local_address().value()).value();
+            const owned_fd file = something();
+            const auto code = under([&] { return code_of(program.store("kept", {file})); });
+            const auto got = manager.receive(dont_wait);
+            CHECK(got.has_value() == !code);
+            if (got) CHECK(got->descriptors.size() == 1);
+            CHECK(program.ready());
+            CHECK(manager.receive(dont_wait).value().value("READY") == "1");
+            return code;
+          }};
+}
+
 inline std::vector<scenario> scenarios_of_sharing() {
   return {making_memory(),     dropping_memory(), mapping_memory(), making_an_event(),
-          adopting_an_event(), signalling(),      taking()};
+          adopting_an_event(), signalling(),      taking(),         listening_for_notifications(),
+          notifying()};
 }
 
 }  // namespace scm::test
