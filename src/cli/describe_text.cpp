@@ -6,11 +6,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
-#include <array>
-#include <utility>
 #include <vector>
 
 namespace scm::cli {

@@ -55,7 +55,7 @@ it cannot be executed.
   scm recv /run/x.sock --listen                      show what comes
   scm recv /run/x.sock --listen -- sh -c 'cat <&3'   use the file without ever knowing its name
   scm recv @x --listen --save inbox                  keep a copy of its content
-  scm recv @x --listen --expect memfd,seals=shrink   only what can be mapped without fear
+  scm recv @x --listen --expect memfd,seals=shrink   only what nobody can cut short
 )";
 
 struct recv_options {

@@ -60,7 +60,7 @@ void print_word(printer& to, std::string_view name, const Words& words, int valu
 
 std::string text_of_path(std::string_view path) {
   std::string out;
-  for (const char c : path) out += c == ',' ? std::string_view{"\\x2c"} : std::string{detail::escaped_byte{c}.view()};
+  for (const char c : path) out += c == ',' ? std::string_view{"\\x2c"} : detail::escaped_byte{c}.view();
   return out;
 }
 

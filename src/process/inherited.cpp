@@ -1,9 +1,10 @@
 #include <scm/process/inherited.hpp>
 
-#include "core/escape.hpp"
 #include "core/os_error.hpp"
 #include "core/sys.hpp"
 #include "process/start.hpp"
+
+#include <scm/inspect/safe_text.hpp>
 
 #include <charconv>
 #include <cstdlib>
@@ -114,11 +115,7 @@ result<std::vector<std::string>, inherit_error> names_of(std::optional<std::stri
   }
 }
 
-std::string escaped(std::string_view text) {
-  std::string printable;
-  for (const char c : text) printable += detail::escaped_byte{c}.view();
-  return printable;
-}
+std::string escaped(const char* name) { return safe_text(name).value_or("?"); }
 
 }  // namespace
 

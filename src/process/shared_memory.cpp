@@ -41,12 +41,9 @@ result<shared_memory> shared_memory::make(std::string_view name, std::size_t byt
   if (!memory) return detail::os_failure();
   const int number = memory.native_handle();
   if (sys::ftruncate(number, static_cast<off_t>(bytes)) < 0) return detail::os_failure();
-  shared_memory out;
-  if (std::byte* const start = map_all(memory, bytes, true)) {
-    out = shared_memory{std::move(memory), start, bytes, true};
-  } else {
-    return detail::os_failure();
-  }
+  std::byte* const start = map_all(memory, bytes, true);
+  if (start == nullptr) return detail::os_failure();
+  shared_memory out{std::move(memory), start, bytes, true};
   // After the mapping, which some seals would forbid; and looked at again, since a kernel or filter in between may
   // accept what it does not do.
   const seal_set wanted = final_size | more;
@@ -59,18 +56,16 @@ result<shared_memory> shared_memory::make(std::string_view name, std::size_t byt
 }
 
 result<shared_memory, refusal> shared_memory::map(owned_fd&& memory, const mapping_options& options) noexcept {
-  expectation agreed{.kinds = descriptor_kind::memfd,
-                     .seals = seal_set{} | seal::shrink,
-                     .size = size_range{options.least, options.most}};
-  if (options.writable) {
-    agreed.access = access_mode::read_write;
-  } else {
-    agreed.access = {access_mode::read, access_mode::read_write};
-  }
+  expectation agreed{
+      .kinds = descriptor_kind::memfd, .access = access_mode::read_write, .seals = seal_set{} | seal::shrink};
+  if (!options.writable) agreed.access.insert(access_mode::read);
   if (const auto admitted = admit(memory, agreed); !admitted) return std::unexpected{admitted.error()};
   const auto failed = [] { return std::unexpected{refusal{detail::os_error(), mismatch::not_examined}}; };
-  struct statx now{};  // cannot be less than what was admitted; may be more, which then is not mapped
+  struct statx now{};  // after the seal: the size cannot get less any more, and what it grows by is not mapped
   if (sys::statx(memory.native_handle(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_SIZE, now) < 0) return failed();
+  if (now.stx_size < options.least) {
+    return std::unexpected{refusal{errc::not_admitted, mismatch::size_below, 0, now.stx_size, options.least}};
+  }
   if (now.stx_size > options.most) {
     return std::unexpected{refusal{errc::not_admitted, mismatch::size_above, 0, now.stx_size, options.most}};
   }

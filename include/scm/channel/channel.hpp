@@ -110,9 +110,8 @@ class SCM_API channel {
   /// descriptors is kept. It is empty after an error.
   [[nodiscard]] result<void, receive_error> receive(message& into, mutable_buffers room, std::size_t max,
                                                     const receive_options& options = {}) noexcept;
-  /// As `receive`, of a message whose descriptors are what was agreed. All of them are looked at before one is handed
-  /// out; where one does not match, all are closed, and so is nothing else: a stream goes on. `over_limit` is for more
-  /// than `agreed.most()`.
+  /// As `receive`, of a message whose descriptors are what was agreed: where one does not match, all are closed, and a
+  /// stream goes on. `over_limit` is for more than `agreed.most()`.
   [[nodiscard]] result<message, admission_error> receive(mutable_buffers room, const admission& agreed,
                                                          const receive_options& options = {}) noexcept;
   /// As `receive`, for callers that can use what is left of a message: what was lost is told in the message, refused

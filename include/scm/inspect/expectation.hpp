@@ -60,7 +60,7 @@ struct expectation {
   /// io_uring, seccomp_listener, userfaultfd (make whoever uses them wait for the sender), unknown.
   kind_set kinds{};
   /// One of these. Read access to a file is no promise that its content stays; and who can reach the file by a path,
-  /// /proc/PID/fd included, can ask for more than the descriptor allows (kernel fact K13 of memfd).
+  /// /proc/PID/fd included, can ask for more than the descriptor allows (proc(5)).
   access_set access{};
   status_flags required_flags{};   ///< All of these (now).
   status_flags forbidden_flags{};  ///< None of these (now).

@@ -44,7 +44,7 @@ struct rule_error {
 [[nodiscard]] SCM_API result<expectation, rule_error> parse_expectation(std::string_view text) noexcept;
 
 /// The text of an expectation, in the order above; parsing it gives the same expectation. Errors: not_enough_memory;
-/// `malformed` for what has no text: a device of a set of bits that no word names.
+/// `malformed` for what has no text: seals without a word, a negative number, a relative path.
 [[nodiscard]] SCM_API result<std::string> text_of(const expectation& expected) noexcept;
 
 }  // namespace scm::inline v0_1

@@ -7,7 +7,6 @@
 #include <scm/inspect/seals.hpp>
 
 #include <cstddef>
-#include <cstdint>
 #include <limits>
 #include <span>
 #include <string_view>
@@ -24,8 +23,8 @@ struct mapping_options {
 /// A mapped memfd, and its descriptor to send. Movable; the mapping goes with it.
 ///
 /// Its bytes can change at any time, as long as anybody can write to them: copy what is to be decided on, once, and
-/// look at the copy. What cannot happen is SIGBUS: the size is final before the mapping is made. (Of huge pages, which
-/// this class does not make, a sender can take the pages back: fallocate(2) with FALLOC_FL_PUNCH_HOLE.)
+/// look at the copy. What its sender cannot do is make it smaller, so that reading it would raise SIGBUS. (Of huge
+/// pages, which this class does not make, a sender can take pages back: fallocate(2) with FALLOC_FL_PUNCH_HOLE.)
 class SCM_API shared_memory {
  public:
   /// A new one of so many bytes, zeroed, mapped for writing, close-on-exec and not executable (MFD_NOEXEC_SEAL from
@@ -36,9 +35,10 @@ class SCM_API shared_memory {
   [[nodiscard]] static result<shared_memory> make(std::string_view name, std::size_t bytes,
                                                   seal_set more = {}) noexcept;
 
-  /// A received one, all of it. It must be a memfd that cannot be made smaller (`seal::shrink`), looked at in that
-  /// order; everything else about it is for an `expectation` to say. On error the descriptor is left with the caller.
-  /// Errors: those of `admit`; mmap(2)'s, as `not_examined`; EPERM for a writable one that is sealed against writing.
+  /// A received one, all of it. It must be a memfd that cannot be made smaller (`seal::shrink`), and only then
+  /// is its size looked at; everything else about it is for an `expectation` to say. On error the descriptor is left
+  /// with the caller. Errors: those of `admit`; mmap(2)'s, as `not_examined`; EPERM for a writable one that is sealed
+  /// against writing.
   [[nodiscard]] static result<shared_memory, refusal> map(owned_fd&& memory,
                                                           const mapping_options& options = {}) noexcept;
 

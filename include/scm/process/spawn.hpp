@@ -77,7 +77,8 @@ struct spawn_options {
   std::optional<run_as> as{};
   bool no_new_privileges = false;  ///< PR_SET_NO_NEW_PRIVS: neither it nor what it starts gains any by exec.
   /// PR_SET_PDEATHSIG: sent to it when the *thread* that spawned it ends, not only the process, so spawn from one that
-  /// lasts. A program with set-user-id or file capabilities is started without. 0 for none.
+  /// lasts. A program with set-user-id or file capabilities is started without. Where this process's children are in a
+  /// PID namespace of their own, one that is orphaned while it starts is not told. 0 for none.
   int parent_death_signal = 0;
 };
 
