@@ -19,3 +19,14 @@ if(scm_demo_sources)
     OUTPUT_NAME scm-demo
     RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
 endif()
+
+# Both ends of vhost-user share what is not about disks.
+file(GLOB scm_vhost_user_sources CONFIGURE_DEPENDS examples/vhost-user/*.cpp)
+foreach(name IN ITEMS vhost-user-blk vhost-user-blk-client)
+  file(GLOB sources CONFIGURE_DEPENDS examples/${name}/*.cpp)
+  string(REPLACE - _ target example_${name})
+  add_executable(${target} ${sources} ${scm_vhost_user_sources})
+  scm_target(${target})
+  target_link_libraries(${target} PRIVATE scm::scm scm_fmt)
+  set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+endforeach()
