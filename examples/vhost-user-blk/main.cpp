@@ -98,7 +98,7 @@ answer<> serve(scm::inherited given, const options& told) {
     if (what[0].revents != 0) return {};
     auto channel = listener->accept(scm::dont_wait);
     if (!channel) continue;  // it has left already
-    session with{std::move(*channel), *image};
+    session with{std::move(*channel), *image, stderr};
     if (const auto served = with.run(stop.fd()); !served) fmt::print(stderr, "front end: {}\n", served.error());
   }
 }

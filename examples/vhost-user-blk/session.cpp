@@ -85,7 +85,7 @@ answer<bool> session::handle() {
   }
   // A refusal is told where the front end asked how it went, and otherwise ends the connection.
   if ((one.head.flags & need_reply) != 0 && (protocol_ & protocol::reply_ack) != 0) {
-    if (!done) fmt::print(stderr, "refused: request {}: {}\n", one.head.request, done.error());
+    if (!done && log_ != nullptr) fmt::print(log_, "refused: request {}: {}\n", one.head.request, done.error());
     one.head.size = sizeof one.body.number;
     one.body.number = done ? 0 : 1;
     const auto sent = send(one);
@@ -245,7 +245,9 @@ void session::config_changed() {
 // --- the queue -------------------------------------------------------------------------------------------------------
 
 void session::serve() {
-  more_ = false;
+  if (!queue_.ready()) return;
+  if (queue_.kick->take(scm::dont_wait)) more_ = true;
+  if (!std::exchange(more_, false)) return;
   const bool write_through = (features_ & bit(VIRTIO_BLK_F_FLUSH)) == 0;
   for (std::uint32_t left = queue_.size(); left != 0; --left) {
     auto asked = queue_.take(memory_);
@@ -256,7 +258,7 @@ void session::serve() {
     }
     const auto written = asked ? disk_.serve(**asked, write_through) : std::unexpected{asked.error()};
     if (!written) {
-      fmt::print(stderr, "the queue stops: {}\n", written.error());
+      if (log_ != nullptr) fmt::print(log_, "the queue stops: {}\n", written.error());
       queue_.stop();
       if (queue_.error) (void)queue_.error->signal();
       return;
@@ -282,9 +284,7 @@ answer<> session::run(scm::borrowed_fd stop) {
       if (!going) return std::unexpected{going.error()};
       if (!*going) return {};
     }
-    if (!queue_.ready()) continue;
-    if (what[2].revents != 0) more_ = queue_.kick->take(scm::dont_wait).has_value() || more_;
-    if (more_) serve();
+    if (what[2].revents != 0 || more_) serve();
   }
 }
 

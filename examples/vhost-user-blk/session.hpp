@@ -5,6 +5,8 @@
 
 #include <scm/channel.hpp>
 
+#include <cstdio>
+
 namespace vhost_user {
 
 /// Trusts nothing that the front end or its guest says. Where it cannot go on, the connection ends; nothing that was
@@ -13,14 +15,15 @@ class session {
  public:
   static constexpr std::chrono::seconds patience{10};
 
-  session(scm::stream channel, disk& image) : channel_{std::move(channel)}, disk_{image} {}
+  /// `log` is told of what is refused; it may be null.
+  session(scm::stream channel, disk& image, std::FILE* log) : channel_{std::move(channel)}, disk_{image}, log_{log} {}
 
   /// Serves until the front end leaves, with an answer for the log when it was made to, or `stop` is readable.
   answer<> run(scm::borrowed_fd stop);
 
   /// Takes one message, and answers it. False at the end.
   answer<bool> handle();
-  /// Serves what waits in the queue, one queue's worth at most.
+  /// Serves what waits in the queue, one queue's worth at most, if it was kicked or there was more before.
   void serve();
   /// Tells the front end that the device's configuration has changed, if it wants to know.
   void config_changed();
@@ -46,6 +49,7 @@ class session {
 
   scm::stream channel_;
   disk& disk_;
+  std::FILE* log_;
   std::optional<scm::stream> back_;  // the channel on which the back end is the one who asks
   guest_memory memory_;
   virtqueue queue_;
