@@ -431,8 +431,7 @@ void write_record_programs(const folder& into) {
   }
 }
 
-// --- expectations in text
-// ------------------------------------------------------------------------------------------------------------------------
+// --- expectations in text --------------------------------------------------------------------------------------------
 
 void write_rule_seeds(const folder& into) {
   const std::pair<const char*, std::string> seeds[] = {
@@ -454,6 +453,38 @@ void write_rule_seeds(const folder& into) {
   for (const auto& [name, text] : seeds) into.write(name, std::as_bytes(std::span{text}));
 }
 
+// --- programs of a front end: the first byte makes the disk read-only, a step is a byte and what it needs ------------
+
+void write_device_seeds(const folder& into) {
+  using program = std::vector<std::uint8_t>;
+  constexpr std::uint8_t set_up = 0, describe = 1, offer = 2, ask = 3, poke = 4, grown = 5, message = 9;
+  const auto write = [&](const std::string& name, const program& bytes) {
+    into.write(name, std::as_bytes(std::span{bytes}));
+  };
+  write("nothing", {});
+  write("read", {0, set_up, ask, 0, 1, ask, 0x40, 3});
+  write("write", {0, set_up, ask, 1, 2, ask, 0xc1, 2, ask, 0, 2});
+  write("write_read_only", {1, set_up, ask, 1, 2});
+  write("flush_and_name", {0, set_up, ask, 2, 0, ask, 3, 0});
+  write("unknown_request", {0, set_up, ask, 4, 13, 0});
+  write("past_the_end", {0, set_up, ask, 8, 64, ask, 9, 12});
+  write("outside", {0, set_up, ask, 16, 0, 7, ask, 32, 0, 12});
+  write("indirect", {0, 0x10 | set_up, describe, 64, 4, 0, 0, 0, 0, describe, 0, 4, 0, 1, 0, 0, 0, offer, 0});
+  write("loop", {0, set_up, describe, 0, 1, 0, 1, 0, 0, 0, offer, 0});
+  write("event_index", {0, set_up | 0x20, ask, 0, 1, ask, 0, 2});
+  write("too_many_waiting", {0, set_up, poke, 2, 1, 0xff, 0xff});
+  write("grown", {0, set_up, message, 21, 0, 0, 9, 0, grown, grown});
+  write("set_up_twice", {0, set_up, ask, 0, 1, set_up | 0x10, ask, 1, 3});
+  for (std::uint8_t what = 1; what != 46; ++what) {
+    for (const std::uint8_t style : program{0, 1, 0x47, 0x3d}) {
+      program bytes{0, set_up, message, what, style};
+      bytes.resize(bytes.size() + 12, 7);
+      bytes.insert(bytes.end(), {ask, 0, 1});
+      write("request_" + std::to_string(what) + "_" + std::to_string(style), bytes);
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -471,6 +502,7 @@ int main(int argc, char** argv) try {
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
   write_rule_seeds(folder{argv[1], "fuzz_expectation"});
+  write_device_seeds(folder{argv[1], "fuzz_vhost_user"});
   return 0;
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
