@@ -5,6 +5,8 @@
 #pragma once
 
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/landlock.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
@@ -33,6 +35,8 @@ namespace scm::sys {
 enum class call : unsigned char {
   accept4,
   bind,
+  capget,
+  capset,
   chdir,
   clock_nanosleep,
   clone,
@@ -49,11 +53,15 @@ enum class call : unsigned char {
   fstat,
   fstatfs,
   ftruncate,
+  getgroups,
   getrlimit,
   getsockname,
   getpeername,
   getsockopt,
   ioctl,
+  landlock_add_rule,
+  landlock_create_ruleset,
+  landlock_restrict_self,
   listen,
   lstat,
   memfd_create,
@@ -87,6 +95,7 @@ enum class call : unsigned char {
   statfs,
   statx,
   unlink,
+  unshare,
   waitid,
   write,
 };
@@ -116,6 +125,29 @@ inline int accept4(int fd, sockaddr* name, socklen_t* size, int flags) noexcept 
 }
 inline int bind(int fd, const sockaddr* name, socklen_t size) noexcept {
   return through<call::bind>([&] { return ::bind(fd, name, size); });
+}
+/// Sets of capabilities, one bit each; those of the calling thread.
+struct capability_sets {
+  std::uint64_t effective, permitted, inheritable;
+};
+inline int capget(capability_sets& has) noexcept {
+  return through<call::capget>([&] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct halves[_LINUX_CAPABILITY_U32S_3]{};
+    const long got = ::syscall(SYS_capget, &header, halves);
+    const auto whole = [](std::uint32_t low, std::uint32_t high) { return std::uint64_t{high} << 32 | low; };
+    has = {whole(halves[0].effective, halves[1].effective), whole(halves[0].permitted, halves[1].permitted),
+           whole(halves[0].inheritable, halves[1].inheritable)};
+    return static_cast<int>(got);
+  });
+}
+/// Empties all three of them.
+inline int capset_none() noexcept {
+  return through<call::capset>([&] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    const __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+    return static_cast<int>(::syscall(SYS_capset, &header, none));
+  });
 }
 inline int chdir(const char* path) noexcept {
   return through<call::chdir>([&] { return ::chdir(path); });
@@ -179,6 +211,10 @@ inline int getrlimit(decltype(RLIMIT_NOFILE) resource, rlimit& limit) noexcept {
 inline int ftruncate(int fd, off_t size) noexcept {
   return through<call::ftruncate>([&] { return ::ftruncate(fd, size); });
 }
+/// How many supplementary groups there are.
+inline int getgroups() noexcept {
+  return through<call::getgroups>([&] { return ::getgroups(0, nullptr); });
+}
 inline int getsockname(int fd, sockaddr* name, socklen_t* size) noexcept {
   return through<call::getsockname>([&] { return ::getsockname(fd, name, size); });
 }
@@ -198,6 +234,31 @@ inline int getsockopt(int fd, int level, int name, void* value, socklen_t* size)
 inline int ioctl(int fd, unsigned long request, void* argument) noexcept {
   const int asked = static_cast<int>(request);
   return through<call::ioctl>([&] { return ::ioctl(fd, request, argument); }, &asked);
+}
+inline int landlock_add_rule(int ruleset, const landlock_path_beneath_attr& rule) noexcept {
+  return through<call::landlock_add_rule>([&] {
+    return static_cast<int>(::syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0));
+  });
+}
+/// struct landlock_ruleset_attr as version 6 has it; each version knows a prefix of it.
+struct landlock_ruleset {
+  std::uint64_t files, network, scopes;
+};
+/// A ruleset, close-on-exec.
+inline int landlock_create_ruleset(const landlock_ruleset& handled, std::size_t size) noexcept {
+  return through<call::landlock_create_ruleset>(
+      [&] { return static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0)); });
+}
+/// The version of Landlock's interface.
+inline int landlock_version() noexcept {
+  return through<call::landlock_create_ruleset>([&] {
+    return static_cast<int>(::syscall(SYS_landlock_create_ruleset, nullptr, 0, LANDLOCK_CREATE_RULESET_VERSION));
+  });
+}
+/// For the calling thread and what it starts, for good.
+inline int landlock_restrict_self(int ruleset) noexcept {
+  return through<call::landlock_restrict_self>(
+      [&] { return static_cast<int>(::syscall(SYS_landlock_restrict_self, ruleset, 0)); });
 }
 inline int listen(int fd, int backlog) noexcept {
   return through<call::listen>([&] { return ::listen(fd, backlog); });
@@ -341,6 +402,9 @@ inline int statx(int directory, const char* path, int flags, unsigned mask, stru
 }
 inline int unlink(const char* path) noexcept {
   return through<call::unlink>([&] { return ::unlink(path); });
+}
+inline int unshare(int flags) noexcept {
+  return through<call::unshare>([&] { return ::unshare(flags); });
 }
 /// Of the process behind a pidfd; with WNOHANG si_pid is 0 when it has not ended.
 inline int waitid(int process, siginfo_t& how, int options) noexcept {

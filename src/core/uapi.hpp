@@ -26,6 +26,13 @@ inline constexpr unsigned pidfd_thread = 0200;    // O_EXCL: 6.9
 inline constexpr unsigned mfd_noexec_seal = 0x8;  // 6.3
 inline constexpr int f_seal_exec = 0x20;          // 6.3
 
+// Landlock: what is written for here, and what came after Debian 12's headers.
+inline constexpr int landlock_known = 6;
+inline constexpr unsigned long long landlock_bind_tcp = 1;                // version 4: 6.7
+inline constexpr unsigned long long landlock_connect_tcp = 2;             // version 4: 6.7
+inline constexpr unsigned long long landlock_scope_abstract_sockets = 1;  // version 6: 6.12
+inline constexpr unsigned long long landlock_scope_signals = 2;           // version 6: 6.12
+
 inline constexpr long pid_fs_magic = 0x50494446;  // 6.9
 inline constexpr long dma_buf_magic = 0x444d4142;
 

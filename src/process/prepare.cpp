@@ -1,4 +1,5 @@
 /// Options made into arguments, environment and a plan of descriptors.
+#include "process/run_as.hpp"
 #include "process/start.hpp"
 
 #include <cstring>
@@ -32,11 +33,7 @@ std::error_code check(const spawn_options& options) noexcept {
   }
   if (!std::ranges::all_of(options.arguments, is_whole)) return wrong;
   if (options.environment && !std::ranges::all_of(*options.environment, is_variable)) return wrong;
-  if (options.as) {
-    const run_as& as = *options.as;
-    const auto unsaid = [](gid_t one) { return one == run_as::nobody_said; };
-    if (as.user == run_as::nobody_said || unsaid(as.group) || std::ranges::any_of(as.groups, unsaid)) return wrong;
-  }
+  if (options.as && !says_everything(*options.as)) return wrong;
   if (options.descriptors.size() > limits::inherited_descriptors) return errc::over_limit;
   return {};
 }

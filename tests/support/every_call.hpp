@@ -31,6 +31,9 @@ inline std::span<const int> plausible(sys::call which) {
     case bind:
       SCM_ERRORS(EACCES, EADDRINUSE, EADDRNOTAVAIL, EBADF, EFAULT, EINVAL, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOSPC,
                  ENOTDIR, ENOTSOCK, EPERM, EROFS)
+    case capget:
+    case capset:
+      SCM_ERRORS(EFAULT, EINVAL, EPERM, ESRCH)
     case chdir:
     case fchdir:
       SCM_ERRORS(EACCES, EBADF, EFAULT, EIO, ELOOP, ENAMETOOLONG, ENOENT, ENOMEM, ENOTDIR)
@@ -66,6 +69,8 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EACCES, EBADF, EINTR, EIO, ENOENT, ENOMEM, ENOSYS)
     case ftruncate:
       SCM_ERRORS(EACCES, EBADF, EFBIG, EINTR, EINVAL, EIO, ENOSPC, EPERM)
+    case getgroups:
+      SCM_ERRORS(EFAULT, EINVAL, EPERM)
     case getrlimit:
       SCM_ERRORS(EFAULT, EINVAL, EPERM)
     case getsockname:
@@ -76,6 +81,12 @@ inline std::span<const int> plausible(sys::call which) {
                  EPERM)
     case ioctl:
       SCM_ERRORS(EBADF, EFAULT, EINVAL, ENOTTY, EPERM, ESRCH)
+    case landlock_add_rule:
+      SCM_ERRORS(EBADF, EBADFD, EFAULT, EINVAL, ENOMEM, ENOMSG, EOPNOTSUPP, EPERM)
+    case landlock_create_ruleset:
+      SCM_ERRORS(E2BIG, EFAULT, EINVAL, EMFILE, ENFILE, ENOMEM, ENOMSG, ENOSYS, EOPNOTSUPP, EPERM)
+    case landlock_restrict_self:
+      SCM_ERRORS(E2BIG, EBADF, EBADFD, EINVAL, ENOMEM, EOPNOTSUPP, EPERM)
     case listen:
       SCM_ERRORS(EADDRINUSE, EBADF, EINVAL, ENOTSOCK, EOPNOTSUPP, EPERM)
     case memfd_create:
@@ -132,6 +143,8 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EACCES, EBADF, EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSYS, EPERM)
     case unlink:
       SCM_ERRORS(EACCES, EBUSY, EIO, EISDIR, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS)
+    case unshare:
+      SCM_ERRORS(EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM, EUSERS)
     case waitid:
       SCM_ERRORS(ECHILD, EINTR, EINVAL)
     case pidfd_getfd:

@@ -13,7 +13,7 @@
 
 namespace scm::inline v0_1 {
 
-/// A set of kinds or access modes: `{descriptor_kind::memfd, descriptor_kind::regular_file}`.
+/// A set of kinds, access modes or the like: `{descriptor_kind::memfd, descriptor_kind::regular_file}`.
 template <class Member>
 class set_of {
  public:
@@ -27,8 +27,17 @@ class set_of {
   [[nodiscard]] constexpr bool empty() const noexcept { return bits_ == 0; }
   [[nodiscard]] constexpr std::uint32_t bits() const noexcept { return bits_; }  ///< 1 << member, for each.
   friend constexpr bool operator==(set_of, set_of) noexcept = default;
+  friend constexpr set_of operator|(set_of a, set_of b) noexcept { return of_bits(a.bits_ | b.bits_); }
+  friend constexpr set_of operator&(set_of a, set_of b) noexcept { return of_bits(a.bits_ & b.bits_); }
+  /// Those of `a` that are not in `b`.
+  friend constexpr set_of operator-(set_of a, set_of b) noexcept { return of_bits(a.bits_ & ~b.bits_); }
 
  private:
+  static constexpr set_of of_bits(std::uint32_t bits) noexcept {
+    set_of made;
+    made.bits_ = bits;
+    return made;
+  }
   static constexpr std::uint32_t bit(Member one) noexcept { return std::uint32_t{1} << static_cast<unsigned>(one); }
   std::uint32_t bits_ = 0;
 };

@@ -3,9 +3,9 @@
 
 #include <scm/process/child.hpp>
 #include <scm/process/named_fd.hpp>
+#include <scm/process/run_as.hpp>
 
 #include <sys/resource.h>
-#include <sys/types.h>
 
 #include <cstddef>
 #include <optional>
@@ -44,16 +44,6 @@ struct resource_limit {
   int resource;
   rlim_t soft;
   rlim_t hard;
-};
-
-/// Whom a program runs as: all three together, since a program that keeps root's groups has not dropped root. Real,
-/// effective and saved; with the user id root's capabilities go. Needs CAP_SETUID and CAP_SETGID. While the program is
-/// started this process cannot be dumped; two threads that do this at the same time may leave it so (PR_SET_DUMPABLE).
-struct run_as {
-  static constexpr uid_t nobody_said = static_cast<uid_t>(-1);  // means "leave as it is" to the kernel: refused
-  uid_t user = nobody_said;
-  gid_t group = nobody_said;
-  std::vector<gid_t> groups{};  ///< Supplementary groups, which may be none.
 };
 
 /// How to start a program. In the order in which it is done: what comes first is done with this process's rights.
