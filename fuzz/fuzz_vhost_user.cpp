@@ -292,8 +292,7 @@ class front_end {
         break;
       }
       case 5:
-        (void)disk_->measure();
-        device_->config_changed();
+        device_->measure();
         break;
       case 6:
       case 7:

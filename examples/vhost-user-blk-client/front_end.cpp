@@ -18,11 +18,6 @@ std::unexpected<std::string> failed(std::string_view doing, const std::error_cod
   return std::unexpected{fmt::format("{}: {}", doing, why.message())};
 }
 
-template <class T>
-std::span<const std::byte> bytes_of(const T& value) {
-  return std::as_bytes(std::span{&value, 1});
-}
-
 std::uint16_t load(std::uint16_t& at) { return std::atomic_ref{at}.load(std::memory_order_acquire); }
 void store(std::uint16_t& at, std::uint16_t value) { std::atomic_ref{at}.store(value, std::memory_order_release); }
 
@@ -48,7 +43,7 @@ struct front_end::rings {
 };
 
 front_end::front_end(scm::stream channel, scm::shared_memory memory, scm::event kick, scm::event call)
-    : channel_{std::move(channel)},
+    : messages_{std::move(channel)},
       memory_{std::move(memory)},
       rings_{reinterpret_cast<rings*>(memory_.writable().data())},
       kick_{std::move(kick)},
@@ -70,54 +65,36 @@ answer<front_end> front_end::connect(const scm::address& at) {
 
 // --- messages --------------------------------------------------------------------------------------------------------
 
-answer<> front_end::send(request what, std::span<const std::byte> body, scm::borrowed_fds files, std::uint32_t flags) {
-  const header head{static_cast<std::uint32_t>(what), version | flags, static_cast<std::uint32_t>(body.size())};
-  const auto sent = channel_.send_all({scm::const_buffer{&head, sizeof head}, scm::const_buffer{body}}, files,
-                                      {.until = scm::in(patience)});
-  if (!sent) return failed("sending", sent.error());
-  return {};
-}
-
-answer<std::size_t> front_end::receive(request what, std::span<std::byte> body) {
-  const auto fill = [&](std::span<std::byte> room) -> answer<> {
-    while (!room.empty()) {
-      const auto got = channel_.receive(room, 0, {.until = scm::in(patience)});
-      if (!got) return failed("receiving", got.error());
-      room = room.subspan(got->size);
-    }
-    return {};
-  };
-  header head{};
-  if (const auto got = fill(std::as_writable_bytes(std::span{&head, 1})); !got) return std::unexpected{got.error()};
-  if (head.request != static_cast<std::uint32_t>(what) || head.flags != (version | is_reply) ||
-      head.size > body.size()) {
+answer<message> front_end::reply_to(request what) {
+  auto got = messages_.receive(0, scm::in(patience));
+  if (!got) return std::unexpected{got.error()};
+  if (!*got) return std::unexpected{"the back end has left"};
+  const header& head = (*got)->head;
+  if (head.request != static_cast<std::uint32_t>(what) || head.flags != (version | is_reply)) {
     return std::unexpected{fmt::format("request {} has an answer of another", static_cast<std::uint32_t>(what))};
   }
-  if (const auto got = fill(body.first(head.size)); !got) return std::unexpected{got.error()};
-  return head.size;
+  return std::move(**got);
 }
 
 template <class Body>
 answer<> front_end::tell(request what, const Body& body, scm::borrowed_fds files) {
   const bool heard = (protocol_ & protocol::reply_ack) != 0;
-  const auto sent = send(what, bytes_of(body), files, heard ? need_reply : 0);
+  const auto number = static_cast<std::uint32_t>(what);
+  const auto sent = messages_.send(number, heard ? need_reply : 0, bytes_of(body), files);
   if (!sent || !heard) return sent;
-  std::uint64_t status = 0;
-  const auto got = receive(what, std::as_writable_bytes(std::span{&status, 1}));
+  const auto got = reply_to(what);
   if (!got) return std::unexpected{got.error()};
-  if (*got != sizeof status || status != 0) {
-    return std::unexpected{fmt::format("the back end refuses request {}", static_cast<std::uint32_t>(what))};
-  }
-  return {};
+  if (got->head.size == sizeof got->body.number && got->body.number == 0) return {};
+  return std::unexpected{fmt::format("the back end refuses request {}", number)};
 }
 
 answer<std::uint64_t> front_end::number(request what) {
-  if (const auto sent = send(what, {}, {}, 0); !sent) return std::unexpected{sent.error()};
-  std::uint64_t value = 0;
-  const auto got = receive(what, std::as_writable_bytes(std::span{&value, 1}));
+  const auto sent = messages_.send(static_cast<std::uint32_t>(what), 0, {});
+  if (!sent) return std::unexpected{sent.error()};
+  const auto got = reply_to(what);
   if (!got) return std::unexpected{got.error()};
-  if (*got != sizeof value) return std::unexpected{"a number that is cut"};
-  return value;
+  if (got->head.size != sizeof got->body.number) return std::unexpected{"a number that is none"};
+  return got->body.number;
 }
 
 answer<> front_end::negotiate() {
@@ -133,18 +110,20 @@ answer<> front_end::negotiate() {
   const std::uint64_t chosen = *offered & (protocol::config | protocol::reply_ack);
   if (const auto done = tell(request::set_protocol_features, chosen); !done) return done;
   protocol_ = chosen;
-  if (const auto done = send(request::set_owner, {}, {}, 0); !done) return done;
+  const auto owned = messages_.send(static_cast<std::uint32_t>(request::set_owner), 0, {});
+  if (!owned) return owned;
   if (const auto done = tell(request::set_features, features_); !done) return done;
 
   // As far as the block size: a back end may know fewer fields than these headers.
   constexpr std::size_t known = offsetof(virtio_blk_config, physical_block_exp);
-  config_space space{.offset = 0, .size = known, .flags = 0, .bytes = {}};
+  const config_space space{.offset = 0, .size = known, .flags = 0, .bytes = {}};
   const auto asked = bytes_of(space).first(config_head + known);
-  if (const auto sent = send(request::get_config, asked, {}, 0); !sent) return sent;
-  const auto got = receive(request::get_config, std::as_writable_bytes(std::span{&space, 1}));
+  const auto sent = messages_.send(static_cast<std::uint32_t>(request::get_config), 0, asked);
+  if (!sent) return sent;
+  const auto got = reply_to(request::get_config);
   if (!got) return std::unexpected{got.error()};
-  if (*got < asked.size()) return std::unexpected{"the back end has no configuration"};
-  std::memcpy(&config_, space.bytes.data(), known);
+  if (got->head.size < asked.size()) return std::unexpected{"the back end has no configuration"};
+  std::memcpy(&config_, got->body.config.bytes.data(), known);
   return {};
 }
 

@@ -2,9 +2,8 @@
 /// has the back end work on them.
 #pragma once
 
-#include "../vhost-user/guest_memory.hpp"
+#include "../vhost-user/messages.hpp"
 
-#include <scm/channel.hpp>
 #include <scm/process.hpp>
 
 #define VIRTIO_RING_NO_LEGACY  // inline functions that are no C++
@@ -47,13 +46,12 @@ class front_end {
   answer<> set_up_queue();
   [[nodiscard]] rings& at() { return *rings_; }
 
-  answer<> send(request what, std::span<const std::byte> body, scm::borrowed_fds files, std::uint32_t flags);
-  answer<std::size_t> receive(request what, std::span<std::byte> body);
+  answer<message> reply_to(request what);
   template <class Body>
   answer<> tell(request what, const Body& body, scm::borrowed_fds files = {});  // and hears that it was done
   answer<std::uint64_t> number(request what);
 
-  scm::stream channel_;
+  messages messages_;
   scm::shared_memory memory_;
   rings* rings_;
   scm::event kick_, call_;

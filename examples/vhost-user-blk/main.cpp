@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include <csignal>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -21,22 +23,20 @@ using namespace vhost_user;
 
 constexpr char usage[] =
     "usage: vhost-user-blk --socket-path=PATH --blk-file=IMAGE [--read-only]\n"
-    "       vhost-user-blk --print-capabilities\n"
     "A process that starts it can hand the two over instead: an open image named \"disk\" and a listening stream\n"
-    "socket named \"listener\" (sd_listen_fds(3)). Options as QEMU's docs/interop/vhost-user.rst has them.\n";
+    "socket named \"listener\" (sd_listen_fds(3)). SIGHUP makes it look at the size of the image again.\n";
 
-scm::event stop;  // raised by a signal
+scm::event stop, resized;  // raised by signals
 
 struct options {
   std::string socket_path, image_path;
-  bool read_only = false, capabilities = false;
+  bool read_only = false;
 };
 
 std::optional<options> parse(int argc, char** argv) {
   static constexpr option known[] = {{"socket-path", required_argument, nullptr, 's'},
                                      {"blk-file", required_argument, nullptr, 'b'},
                                      {"read-only", no_argument, nullptr, 'r'},
-                                     {"print-capabilities", no_argument, nullptr, 'c'},
                                      {}};
   options told;
   for (int one = 0; (one = getopt_long(argc, argv, "", known, nullptr)) != -1;) {
@@ -49,9 +49,6 @@ std::optional<options> parse(int argc, char** argv) {
         break;
       case 'r':
         told.read_only = true;
-        break;
-      case 'c':
-        told.capabilities = true;
         break;
       default:
         return {};
@@ -87,11 +84,26 @@ answer<scm::listener<scm::stream>> listen(scm::inherited& given, const options& 
   return std::move(*made);
 }
 
+// The image and the socket are open, and guest memory comes through the socket: nothing else is needed any more, but to
+// take the socket's file away at the end.
+answer<> confine(const options& told) {
+  scm::confinement left{.keep_groups = geteuid() != 0};
+  const auto folder = std::filesystem::path{told.socket_path}.parent_path();
+  const scm::owned_fd beneath{open(folder.empty() ? "." : folder.c_str(), O_PATH | O_CLOEXEC)};
+  if (!told.socket_path.empty() && beneath) left.access->files.push_back({beneath, scm::file_right::remove_file});
+  const auto denied = scm::confine(left);
+  if (!denied)
+    return std::unexpected{fmt::format("{}: {}", scm::text_of(denied.error().step), denied.error().code.message())};
+  if (denied->version == 0) fmt::print(stderr, "vhost-user-blk: this kernel has no Landlock: files are not denied\n");
+  return {};
+}
+
 answer<> serve(scm::inherited given, const options& told) {
   auto image = open_disk(given, told);
   if (!image) return std::unexpected{image.error()};
   auto listener = listen(given, told);
   if (!listener) return std::unexpected{listener.error()};
+  if (const auto confined = confine(told); !confined) return confined;
   for (;;) {
     pollfd what[] = {{stop.fd().native_handle(), POLLIN, 0}, {listener->fd().native_handle(), POLLIN, 0}};
     if (poll(what, std::size(what), -1) < 0) continue;  // interrupted, and then `stop` is raised
@@ -99,7 +111,8 @@ answer<> serve(scm::inherited given, const options& told) {
     auto channel = listener->accept(scm::dont_wait);
     if (!channel) continue;  // it has left already
     session with{std::move(*channel), *image, stderr};
-    if (const auto served = with.run(stop.fd()); !served) fmt::print(stderr, "front end: {}\n", served.error());
+    with.measure();
+    if (const auto served = with.run(stop, resized); !served) fmt::print(stderr, "front end: {}\n", served.error());
   }
 }
 
@@ -110,10 +123,6 @@ int main(int argc, char** argv) {
   if (!told) {
     fmt::print(stderr, "{}", usage);
     return 2;
-  }
-  if (told->capabilities) {
-    fmt::print("{{\"type\": \"block\", \"features\": [\"read-only\", \"blk-file\"]}}\n");
-    return 0;
   }
   auto given = scm::inherited::from_environment();
   auto made = scm::event::make();

@@ -23,76 +23,27 @@ std::uint64_t session::offered() const {
          disk_.features();
 }
 
-// --- messages --------------------------------------------------------------------------------------------------------
-
-// Exactly so many bytes, so that descriptors that come are those of this message. False at the end of file.
-answer<bool> session::fill(std::span<std::byte> room, std::size_t most_files, scm::descriptor_list* files) {
-  scm::deadline until = scm::no_deadline;
-  if (files == nullptr) until = scm::in(patience);
-  while (!room.empty()) {
-    auto got = channel_.receive(room, most_files, {.until = until});
-    if (!got && got.error() == scm::errc::end_of_file && files != nullptr) return false;
-    if (!got) return refused(got.error().code.message());
-    if (files != nullptr) *files = std::move(got->descriptors);
-    files = nullptr;  // with the first byte or not at all
-    most_files = 0;
-    until = scm::in(patience);
-    room = room.subspan(got->size);
-  }
-  return true;
-}
-
-answer<std::optional<session::message>> session::receive() {
-  message got{};
-  const auto begun = fill(std::as_writable_bytes(std::span{&got.head, 1}), most_regions, &got.files);
-  if (!begun) return std::unexpected{begun.error()};
-  if (!*begun) return std::nullopt;
-  const auto what = got.head.request;
-  const auto rule = shape_of(static_cast<request>(what));
-  if ((got.head.flags & version_mask) != version || (got.head.flags & is_reply) != 0) {
-    return refused(fmt::format("request {} has flags {:#x}", what, got.head.flags));
-  }
-  if (!rule) return refused(fmt::format("request {} is none of a block device", what));
-  if (got.head.size < rule->least || got.head.size > rule->most) {
-    return refused(fmt::format("request {} has a payload of {} bytes", what, got.head.size));
-  }
-  if (got.files.size() < rule->least_files || got.files.size() > rule->most_files) {
-    return refused(fmt::format("request {} has {} descriptors", what, got.files.size()));
-  }
-  const auto whole = fill(std::as_writable_bytes(std::span{&got.body, 1}).first(got.head.size), 0, nullptr);
-  if (!whole) return std::unexpected{whole.error()};
-  return got;
-}
-
-answer<> session::send(message& reply) {
-  reply.head.flags = version | is_reply;
-  const scm::const_buffer parts[] = {{&reply.head, sizeof reply.head}, {&reply.body, reply.head.size}};
-  const auto sent = channel_.send_all(parts, {}, {.until = scm::in(patience)});
-  if (!sent) return refused(sent.error().code.message());
-  return {};
-}
-
 answer<bool> session::handle() {
-  auto asked = receive();
+  auto asked = messages_.receive(most_regions);
   if (!asked) return std::unexpected{asked.error()};
   if (!*asked) return false;
   message& one = **asked;
-  auto done = carry_out(one);
-  if (done && *done) {
-    const auto sent = send(one);
-    if (!sent) return std::unexpected{sent.error()};
-    return true;
-  }
+  if (auto fault = fault_of(one); !fault.empty()) return refused(std::move(fault));
+
+  const auto done = carry_out(one);
+  bool answered = done && *done;
   // A refusal is told where the front end asked how it went, and otherwise ends the connection.
-  if ((one.head.flags & need_reply) != 0 && (protocol_ & protocol::reply_ack) != 0) {
+  if (!answered && (one.head.flags & need_reply) != 0 && (protocol_ & protocol::reply_ack) != 0) {
     if (!done && log_ != nullptr) fmt::print(log_, "refused: request {}: {}\n", one.head.request, done.error());
     one.head.size = sizeof one.body.number;
     one.body.number = done ? 0 : 1;
-    const auto sent = send(one);
-    if (!sent) return std::unexpected{sent.error()};
-    return true;
+    answered = true;
+  } else if (!done) {
+    return refused(fmt::format("request {}: {}", one.head.request, done.error()));
   }
-  if (!done) return refused(fmt::format("request {}: {}", one.head.request, done.error()));
+  if (!answered) return true;
+  const auto sent = messages_.send(one.head.request, is_reply, bytes_of(one.body).first(one.head.size));
+  if (!sent) return std::unexpected{sent.error()};
   return true;
 }
 
@@ -110,16 +61,9 @@ answer<bool> session::carry_out(message& asked) {
     if (!how) return std::unexpected{how.error()};
     return false;
   };
-  switch (what) {
-    case request::set_vring_num:
-    case request::set_vring_base:
-    case request::get_vring_base:
-    case request::set_vring_enable:
-      if (body.state.index != 0) return refused(fmt::format("there is no queue {}", body.state.index));
-      break;
-    default:
-      break;
-  }
+  const bool of_a_queue = what == request::set_vring_num || what == request::set_vring_base ||
+                          what == request::get_vring_base || what == request::set_vring_enable;
+  if (of_a_queue && body.state.index != 0) return refused(fmt::format("there is no queue {}", body.state.index));
   switch (what) {
     case request::get_features:
       return number_is(offered());
@@ -236,8 +180,8 @@ void session::get_config(message& asked) const {
   std::memcpy(space.bytes.data(), all.data() + space.offset, space.size);
 }
 
-void session::config_changed() {
-  if (!back_ || (protocol_ & protocol::backend_channel) == 0) return;
+void session::measure() {
+  if (!disk_.measure() || !back_ || (protocol_ & protocol::backend_channel) == 0) return;
   const header told{backend_config_change, version, 0};
   (void)back_->try_send(scm::const_buffer{&told, sizeof told});  // a front end that reads nothing is not waited for
 }
@@ -269,22 +213,23 @@ void session::serve() {
   more_ = true;
 }
 
-answer<> session::run(scm::borrowed_fd stop) {
+answer<> session::run(scm::event& stop, scm::event& resized) {
+  const auto readable = [](scm::borrowed_fd fd) { return pollfd{fd.native_handle(), POLLIN, 0}; };
   for (;;) {
     const bool ready = queue_.ready();
-    pollfd what[] = {{stop.native_handle(), POLLIN, 0},
-                     {channel_.fd().native_handle(), POLLIN, 0},
-                     {ready ? queue_.kick->fd().native_handle() : -1, POLLIN, 0}};
+    pollfd what[] = {readable(stop.fd()), readable(resized.fd()), readable(messages_.fd()),
+                     readable(ready ? queue_.kick->fd() : scm::borrowed_fd{-1})};
     if (poll(what, std::size(what), ready && more_ ? 0 : -1) < 0 && errno != EINTR) {
       return refused(std::generic_category().message(errno));
     }
     if (what[0].revents != 0) return {};
-    if (what[1].revents != 0) {
+    if (what[1].revents != 0 && resized.take(scm::dont_wait)) measure();
+    if (what[2].revents != 0) {
       const auto going = handle();
       if (!going) return std::unexpected{going.error()};
       if (!*going) return {};
     }
-    if (what[2].revents != 0 || more_) serve();
+    if (what[3].revents != 0 || more_) serve();
   }
 }
 

@@ -126,11 +126,11 @@ TEST_CASE("an image that grew is told of on the back end's own channel") {
   REQUIRE(one.with.send(static_cast<std::uint32_t>(request::set_protocol_features), vu::version,
                         raw(vu::protocol::backend_channel | vu::protocol::reply_ack | vu::protocol::config)));
   REQUIRE(one.with.send(static_cast<std::uint32_t>(request::set_backend_req_fd), vu::version, {}, theirs.fd()));
-  CHECK_FALSE(one.with.disk().measure());
-  REQUIRE(::ftruncate(one.with.image().native_handle(), 2 * connection::image_bytes) == 0);
-  CHECK(one.with.disk().measure());
-  one.with.device().config_changed();
+  one.with.device().measure();
   vu::header told{};
+  CHECK_FALSE(ours.try_receive(mutable_buffer{&told, sizeof told}, 0));
+  REQUIRE(::ftruncate(one.with.image().native_handle(), 2 * connection::image_bytes) == 0);
+  one.with.device().measure();
   REQUIRE(ours.try_receive(mutable_buffer{&told, sizeof told}, 0)->size == sizeof told);
   CHECK(told.request == vu::backend_config_change);
   CHECK(one.perform(VIRTIO_BLK_T_IN, connection::image_bytes / 512, 512) == VIRTIO_BLK_S_OK);
@@ -414,13 +414,13 @@ TEST_CASE("descriptors that come with the rest of a message end the connection")
 }
 
 TEST_CASE("the device ends with its front end, or when it is told to stop") {
-  event stop = event::make().value();
+  event stop = event::make().value(), resized = event::make().value();
   {
     connection with;
     with.leave();
-    CHECK(with.device().run(stop.fd()));
+    CHECK(with.device().run(stop, resized));
   }
   connection with;
   REQUIRE(stop.signal());
-  CHECK(with.device().run(stop.fd()));
+  CHECK(with.device().run(stop, resized));
 }

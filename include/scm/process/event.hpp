@@ -19,6 +19,7 @@ class SCM_API event {
   [[nodiscard]] static result<event, refusal> adopt(owned_fd&& received) noexcept;
 
   event() noexcept = default;
+  [[nodiscard]] explicit operator bool() const noexcept { return static_cast<bool>(fd_); }
 
   /// For an event loop's wait: readable when the count is not 0.
   [[nodiscard]] borrowed_fd fd() const noexcept { return fd_.get(); }
