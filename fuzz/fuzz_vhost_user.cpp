@@ -236,7 +236,7 @@ class front_end {
 
   // Any value of a ring, or of a request's pieces.
   void describe() {
-    const std::uint8_t index = byte() % (guest::entries + 2);
+    const std::size_t index = byte() % (guest::entries + 2U);
     const std::uint8_t style = byte();
     vring_desc piece{guest::address(0x8000 + byte() * std::size_t{512}), byte() * 64U,
                      static_cast<std::uint16_t>(style & 7), static_cast<std::uint16_t>((style >> 3) & 15)};

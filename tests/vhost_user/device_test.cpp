@@ -322,6 +322,7 @@ TEST_CASE("a chain that is none stops the queue, says so, and touches nothing") 
       {"a next past the table", {{in, 16, next, guest::entries}}},
       {"a loop of one", {{in, 16, next, 0}}},
       {"a loop of two", {{in, 16, next, 1}, {in, 16, next, 0}}},
+      {"a loop of nothing", {{in, 0, next, 0}}},
       {"more requests than entries", {{in, 16, 0, 0}}, 0, guest::entries + 1},
       {"a buffer below the memory", {{guest::base - 1, 16, next, 1}, {in, 1, into, 0}}},
       {"a buffer past the memory", {{end - 15, 16, next, 1}, {in, 1, into, 0}}},
@@ -356,6 +357,20 @@ TEST_CASE("a chain that is none stops the queue, says so, and touches nothing") 
   CHECK(one.ask(request::set_vring_base, vu::vring_state{0, 0}) == 0);
   CHECK(one.ask(request::set_vring_kick, std::uint64_t{0}, one.kick.fd()) == 0);
   CHECK(one.perform(VIRTIO_BLK_T_IN, 0, 512) == VIRTIO_BLK_S_OK);
+}
+
+TEST_CASE("what lies behind the table is no part of it, though it would make a request") {
+  set_up one;
+  constexpr std::uint16_t behind = guest::entries;
+  one.memory.put(set_up::header_at, virtio_blk_outhdr{VIRTIO_BLK_T_FLUSH, 0, 0});
+  one.memory.put(set_up::status_at, std::uint8_t{0xff});
+  one.memory.describe(behind, {guest::address(set_up::header_at), 16, VRING_DESC_F_NEXT, behind + 1});
+  one.memory.describe(behind + 1, {guest::address(set_up::status_at), 1, VRING_DESC_F_WRITE, 0});
+  one.memory.describe(0, {guest::address(set_up::header_at), 16, VRING_DESC_F_NEXT, behind + 1});
+  one.memory.offer(GENERATE(std::uint16_t{guest::entries}, std::uint16_t{0}));
+  one.serve();
+  CHECK(one.queue_stopped());
+  CHECK(one.memory.get<std::uint8_t>(set_up::status_at) == 0xff);
 }
 
 TEST_CASE("an indirect chain of any pieces is one request") {
