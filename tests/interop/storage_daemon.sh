@@ -1,11 +1,12 @@
 #!/bin/bash
-# storage_daemon.sh BACK_END CLIENT FOLDER: CLIENT uses the same image through BACK_END and through qemu-storage-daemon.
+# storage_daemon.sh EXAMPLES FOLDER: the front end in EXAMPLES uses the same image through the back end there and through qemu-storage-daemon.
 # What one writes the other reads; then random reads are timed on both in turn. What the programs say goes to FOLDER.
 set -euo pipefail
 
-back_end=$1
-client=$2
-folder=$3
+back_end=$1/vhost-user-blk
+client=$1/vhost-user-blk-client
+activator=$1/example_activate_on_demand
+folder=$2
 mkdir -p "$folder"
 cd "$folder"
 image=disk.img
@@ -43,6 +44,18 @@ for end in ours theirs; do
   "$client" "$end.sock" info >info.txt
   grep -q '^131072 sectors' info.txt
   sector=3000
+done
+
+# Started by its first connection, killed, and started by the next one, which waited in the backlog meanwhile.
+"$activator" activated.sock "$back_end" --blk-file="$image" 2>activator.log &
+children+=($!)
+for ((i = 0; i != 1000; ++i)); do
+  [[ -S activated.sock ]] && break
+  sleep 0.01
+done
+for end in first second; do
+  cmp random.bin <("$client" activated.sock read 3000 391)
+  [[ $end == second ]] || pkill -KILL -P "${children[2]}"
 done
 
 rounds=7
