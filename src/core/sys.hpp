@@ -104,7 +104,8 @@ inline constexpr int calls = static_cast<int>(call::write) + 1;
 #if SCM_SYS_FAULTS
 /// Asked before each call: true to answer `result` instead of the kernel (errno set beforehand when it is -1).
 /// `argument` is the msghdr of sendmsg and recvmsg, the `messages_asked` of sendmmsg and recvmmsg, the structure of
-/// statx, fstat and lstat, the `option_asked` of getsockopt, or the int that says what is asked for: the command of
+/// statx, fstat and lstat, the `capability_sets` of capget, the `landlock_ruleset` of one that is made, the
+/// `option_asked` of getsockopt, or the int that says what is asked for: the command of
 /// fcntl and prctl, the option of setsockopt, the request of ioctl, the type of socket and socketpair; else null.
 using fault_hook = bool (*)(call which, void* argument, long& result);
 void set_fault_hook(fault_hook hook) noexcept;
@@ -131,15 +132,17 @@ struct capability_sets {
   std::uint64_t effective, permitted, inheritable;
 };
 inline int capget(capability_sets& has) noexcept {
-  return through<call::capget>([&] {
-    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-    __user_cap_data_struct halves[_LINUX_CAPABILITY_U32S_3]{};
-    const long got = ::syscall(SYS_capget, &header, halves);
-    const auto whole = [](std::uint32_t low, std::uint32_t high) { return std::uint64_t{high} << 32 | low; };
-    has = {whole(halves[0].effective, halves[1].effective), whole(halves[0].permitted, halves[1].permitted),
-           whole(halves[0].inheritable, halves[1].inheritable)};
-    return static_cast<int>(got);
-  });
+  return through<call::capget>(
+      [&] {
+        __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+        __user_cap_data_struct halves[_LINUX_CAPABILITY_U32S_3]{};
+        const long got = ::syscall(SYS_capget, &header, halves);
+        const auto whole = [](std::uint32_t low, std::uint32_t high) { return std::uint64_t{high} << 32 | low; };
+        has = {whole(halves[0].effective, halves[1].effective), whole(halves[0].permitted, halves[1].permitted),
+               whole(halves[0].inheritable, halves[1].inheritable)};
+        return static_cast<int>(got);
+      },
+      &has);
 }
 /// Empties all three of them.
 inline int capset_none() noexcept {
@@ -247,7 +250,7 @@ struct landlock_ruleset {
 /// A ruleset, close-on-exec.
 inline int landlock_create_ruleset(const landlock_ruleset& handled, std::size_t size) noexcept {
   return through<call::landlock_create_ruleset>(
-      [&] { return static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0)); });
+      [&] { return static_cast<int>(::syscall(SYS_landlock_create_ruleset, &handled, size, 0)); }, &handled);
 }
 /// The version of Landlock's interface.
 inline int landlock_version() noexcept {

@@ -3,6 +3,7 @@
 
 #include "faults/asking.hpp"
 #include "faults/batches.hpp"
+#include "faults/confining.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "faults/records.hpp"
@@ -19,7 +20,7 @@ namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
   for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
-                     scenarios_of_sharing(), scenarios_of_starting()}) {
+                     scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

@@ -1,4 +1,5 @@
 // docs/syscalls.md against what the library does: each operation makes the calls of its row and no others.
+#include "faults/confining.hpp"
 #include "faults/starting.hpp"
 #include "support/call_names.hpp"
 #include "support/catch.hpp"
@@ -112,6 +113,40 @@ test::faults::hook taken_for(unsigned mode, std::uint64_t size) {
     status.stx_nlink = 1;
     result = 0;
     return true;
+  };
+}
+
+// Grants what a process asks to have taken away, and does nothing.
+test::faults::hook in_place_of_the_kernel() {
+  return [groups = 1, capabilities = ~std::uint64_t{0}](call which, void* argument, long& result) mutable {
+    result = 0;
+    switch (which) {
+      case call::unshare:
+        errno = EPERM;
+        result = -1;
+        return true;
+      case call::getgroups:
+        result = std::exchange(groups, 0);
+        return true;
+      case call::capget:
+        static_cast<sys::capability_sets*>(argument)->effective = std::exchange(capabilities, 0);
+        return true;
+      case call::prctl:
+        if (*static_cast<int*>(argument) == PR_GET_NO_NEW_PRIVS) result = 1;
+        return true;
+      case call::landlock_create_ruleset:
+        result = argument == nullptr ? uapi::landlock_known : test::something().release();
+        return true;
+      case call::capset:
+      case call::landlock_add_rule:
+      case call::landlock_restrict_self:
+      case call::setgroups:
+      case call::setresgid:
+      case call::setresuid:
+        return true;
+      default:
+        return false;
+    }
   };
 }
 
@@ -274,6 +309,11 @@ void take_over(collected& of) {
   ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1);
   ::setenv("LISTEN_FDS", "1", 1);
   of([] { (void)inherited::from_environment(); });
+}
+
+void restrict_somehow(collected& of) {
+  const owned_fd folder{::open("/", O_PATH | O_CLOEXEC)};
+  of([&] { (void)restrict_access({.files = {{folder, may_read}}}); }, in_place_of_the_kernel());
 }
 
 struct operation {
@@ -579,6 +619,19 @@ constexpr operation operations[] = {
      [](collected& of) {
        of([] { (void)forbid_dumping(); });
        ::prctl(PR_SET_DUMPABLE, 1);
+     }},
+    {"`drop_groups`", [](collected& of) { of([] { (void)drop_groups(); }, in_place_of_the_kernel()); }},
+    {"`drop_capabilities`", [](collected& of) { of([] { (void)drop_capabilities(); }, in_place_of_the_kernel()); }},
+    {"`restrict_access`", restrict_somehow},
+    {"`confine` adds to these three",
+     [](collected& of) {
+       collected parts, whole;
+       parts([] { (void)drop_groups(); }, in_place_of_the_kernel());
+       parts([] { (void)drop_capabilities(); }, in_place_of_the_kernel());
+       restrict_somehow(parts);
+       whole([] { (void)confine({.as = run_as{0, 0}}); }, in_place_of_the_kernel());
+       whole([] { (void)confine({}); }, in_place_of_the_kernel());
+       of.add_difference(whole, parts);
      }},
     {"`shared_memory::make`",
      [](collected& of) {
