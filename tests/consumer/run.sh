@@ -30,6 +30,17 @@ configure -D SCM_WANTED=0.1 >/dev/null
 "$cmake" --build "$work/consumer"
 "$work/consumer/consumer"
 "$work/consumer/harness"
+if [[ -e $work/consumer/filtered ]]; then
+  echo '--- the component seccomp'
+  configure -D SCM_COMPONENTS=seccomp >/dev/null
+  "$work/consumer/filtered"
+fi
+echo '--- a component that there is not is refused'
+rm -rf "$work/consumer"
+if configure -D SCM_COMPONENTS=nothing >/dev/null 2>&1; then
+  echo 'scm was found with the component "nothing"'
+  exit 1
+fi
 
 for version in 0.2 1.0; do
   echo "--- find_package(scm $version) is refused"
@@ -54,6 +65,12 @@ for static in '' --static; do
   "$compiler" -std=c++23 "$here/main.cpp" $(pkg-config $static --cflags --libs scm) -o "$work/consumer-pkg-config"
   LD_LIBRARY_PATH=$libraries "$work/consumer-pkg-config"
 done
+
+if [[ -e $pkgconfig/scm-seccomp.pc ]]; then
+  # shellcheck disable=SC2046  # as above
+  "$compiler" -std=c++23 "$here/filtered.cpp" $(pkg-config --cflags --libs scm-seccomp) -o "$work/filtered-pkg-config"
+  LD_LIBRARY_PATH=$libraries "$work/filtered-pkg-config"
+fi
 
 if [[ -e $work/prefix/bin/scm ]]; then
   echo '--- the program'
