@@ -15,6 +15,7 @@ struct confinement {
   std::int32_t landlock_error = 0;
   std::int32_t chroot_error = 0;  ///< Tried without Landlock only.
   std::int32_t network_error = 0;
+  std::int32_t privileges_error = 0;
   std::int32_t open_descriptors = 0;  ///< All that the child has: the channel.
 };
 

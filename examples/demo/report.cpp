@@ -65,6 +65,11 @@ void print_child(const errand& told) {
   } else {
     line("network", "NOT given up (unshare: {})", words(given_up.network_error));
   }
+  if (given_up.privileges_error == 0) {
+    line("privileges", "given up: no capability, and no way to one");
+  } else {
+    line("privileges", "NOT given up ({})", words(given_up.privileges_error));
+  }
 }
 
 void print_crossing(const errand& told) {

@@ -1,9 +1,8 @@
 #include "sandbox.hpp"
 
-#include "landlock.hpp"
+#include <scm/process/confine.hpp>
 
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
@@ -72,26 +71,23 @@ int give_up_root() noexcept {
   return chroot(".") == 0 ? 0 : errno;
 }
 
-void give_up_privileges() noexcept {
-  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
-  __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
-  syscall(SYS_capset, &header, none);
-}
-
 }  // namespace
 
 confinement enter_sandbox(scm::borrowed_fd channel, pid_t parent) noexcept {
   confinement given_up;
   close_all_but(channel.native_handle());
   given_up.network_error = give_up_network();
-  if (const auto version = give_up_files(); version) {
-    given_up.landlock_version = *version;
+  // Files first: where the kernel has no Landlock, an empty root takes a privilege that is given up next.
+  if (const auto denied = scm::restrict_access({}); denied && denied->version > 0) {
+    given_up.landlock_version = denied->version;
   } else {
-    given_up.landlock_error = version.error().value();
+    given_up.landlock_error = denied ? ENOSYS : denied.error().code.value();
     given_up.chroot_error = give_up_root();
   }
-  give_up_privileges();
+  (void)scm::drop_groups();  // which is a privilege itself
+  if (const auto done = scm::confine({.keep_groups = true, .access = {}}); !done) {
+    given_up.privileges_error = done.error().code.value();
+  }
   // Last, for the kernel forgets it when the credentials change.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(1);
