@@ -23,12 +23,23 @@ const bool is_root = ::geteuid() == 0;
 // What anybody can give up: for groups a privilege is needed.
 confinement whatever_is_possible() { return {.keep_groups = !is_root}; }
 
-bool set_capabilities(std::uint64_t inheritable) {
+// The capabilities of this process, and how to set them.
+struct capabilities {
   __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
   __user_cap_data_struct halves[_LINUX_CAPABILITY_U32S_3]{};
-  if (::syscall(SYS_capget, &header, halves) != 0) return false;
-  for (int i = 0; i != 2; ++i) halves[i].inheritable = static_cast<std::uint32_t>(inheritable >> (32 * i));
-  return ::syscall(SYS_capset, &header, halves) == 0;
+
+  capabilities() { ::syscall(SYS_capget, &header, halves); }
+  bool set() { return ::syscall(SYS_capset, &header, halves) == 0; }
+};
+bool make_inheritable(unsigned one) {
+  capabilities own;
+  own.halves[one / 32].inheritable |= 1U << one % 32;
+  return own.set();
+}
+bool make_ineffective(unsigned one) {
+  capabilities own;
+  own.halves[one / 32].effective &= ~(1U << one % 32);
+  return own.set();
 }
 
 // What a program that this process becomes has in its status.
@@ -87,7 +98,7 @@ TEST_CASE("capabilities are gone from every set, and neither asking nor starting
   test::child apart{[] {
     const own_status status;
     if (is_root) {
-      HOLDS(set_capabilities(std::uint64_t{1} << CAP_CHOWN));
+      HOLDS(make_inheritable(CAP_CHOWN));
       HOLDS(::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_CHOWN, 0, 0) == 0);
       HOLDS(status["CapAmb"] == "0000000000000001");
     }
@@ -95,7 +106,7 @@ TEST_CASE("capabilities are gone from every set, and neither asking nor starting
     HOLDS(status.has_no_capabilities());
     HOLDS(!is_root || status["CapBnd"] == std::string(16, '0'));
     HOLDS(status["NoNewPrivs"] == "1");
-    HOLDS(!set_capabilities(1) && errno == EPERM);
+    HOLDS(!make_inheritable(CAP_CHOWN) && errno == EPERM);
     HOLDS(::prctl(PR_SET_DUMPABLE, 1) == 0);  // it is as it was; so that /proc can be read there
     const std::string none(16, '0');
     const std::string after = status_after_exec("^Cap(Inh|Prm|Eff|Amb):|^NoNewPrivs:");
@@ -108,6 +119,19 @@ TEST_CASE("capabilities are gone from every set, and neither asking nor starting
 }
 
 TEST_CASE("without the privilege to empty it the bounding set stays, and gives nothing", "[confine]") {
+  if (is_root) {
+    test::child root{[] {
+      const own_status status;
+      const std::string before = status["CapBnd"];
+      HOLDS(make_ineffective(CAP_SETPCAP));
+      HOLDS(confine({.dumps = true, .access = {}}));
+      HOLDS(status.has_no_capabilities());
+      HOLDS(status["CapBnd"] == before);
+      const std::string none(16, '0');
+      return status_after_exec("^Cap(Prm|Eff):") == "CapPrm:\t" + none + "\nCapEff:\t" + none + "\n";
+    }};
+    CHECK(root.succeeded());
+  }
   test::child apart{[] {
     HOLDS(become_nobody());
     const own_status status;
