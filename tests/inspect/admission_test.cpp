@@ -228,6 +228,14 @@ TEST_CASE("a message is admitted by count and position, and the last expectation
   CHECK(admit(std::span{none}, {each[0], 1, 1}).error() == std::errc::bad_file_descriptor);
 }
 
+TEST_CASE("sets are joined, cut and taken from each other", "[admission]") {
+  constexpr kind_set files{kind::regular_file, kind::memfd}, sealed{kind::memfd};
+  static_assert((files | kind::pipe) == kind_set{kind::regular_file, kind::memfd, kind::pipe});
+  static_assert((files & sealed) == sealed);
+  static_assert(files - sealed == kind_set{kind::regular_file});
+  CHECK((sealed - files).empty());
+}
+
 TEST_CASE("the longest refusal has room", "[admission]") {
   kind_set all = any_kind;
   const refusal longest{errc::not_admitted, mismatch::kind, ~std::size_t{}, 21, all.bits()};

@@ -48,7 +48,7 @@ std::string status_after_exec(const std::string& pattern) {
   if (::pipe2(ends, O_CLOEXEC) != 0) return "no pipe";
   const owned_fd out{ends[0]};
   owned_fd in{ends[1]};
-  test::child program{[&] {
+  lone_child program{[&] {
     ::dup2(in.native_handle(), 1);
     ::execl("/bin/grep", "grep", "-E", pattern.c_str(), "/proc/self/status", nullptr);
     return false;
@@ -63,7 +63,7 @@ std::string status_after_exec(const std::string& pattern) {
 
 TEST_CASE("a confined process opens nothing, and what it has open goes on working", "[confine]") {
   if (landlock_version() == 0) SCM_SKIP("no Landlock");
-  test::child apart{[] {
+  lone_child apart{[] {
     auto [here, there] = seqpacket::pair().value();
     const owned_fd file = open_to("/etc/passwd", O_RDONLY), folder = open_to("/etc", O_RDONLY | O_DIRECTORY);
     const own_status status;
@@ -95,7 +95,7 @@ TEST_CASE("a confined process opens nothing, and what it has open goes on workin
 }
 
 TEST_CASE("capabilities are gone from every set, and neither asking nor starting a program gets one", "[confine]") {
-  test::child apart{[] {
+  lone_child apart{[] {
     const own_status status;
     if (is_root) {
       HOLDS(make_inheritable(CAP_CHOWN));
@@ -120,7 +120,7 @@ TEST_CASE("capabilities are gone from every set, and neither asking nor starting
 
 TEST_CASE("without the privilege to empty it the bounding set stays, and gives nothing", "[confine]") {
   if (is_root) {
-    test::child root{[] {
+    lone_child root{[] {
       const own_status status;
       const std::string before = status["CapBnd"];
       HOLDS(make_ineffective(CAP_SETPCAP));
@@ -132,7 +132,7 @@ TEST_CASE("without the privilege to empty it the bounding set stays, and gives n
     }};
     CHECK(root.succeeded());
   }
-  test::child apart{[] {
+  lone_child apart{[] {
     HOLDS(become_nobody());
     const own_status status;
     const std::string before = status["CapBnd"];
@@ -147,7 +147,7 @@ TEST_CASE("without the privilege to empty it the bounding set stays, and gives n
 
 TEST_CASE("groups are gone for good, and who cannot drop them is told so", "[confine]") {
   if (!is_root) SCM_SKIP("supplementary groups take root to set");
-  test::child apart{[] {
+  lone_child apart{[] {
     const gid_t some[]{1, 2, 3};
     HOLDS(::setgroups(3, some) == 0);
     HOLDS(drop_groups());
@@ -156,7 +156,7 @@ TEST_CASE("groups are gone for good, and who cannot drop them is told so", "[con
     return true;
   }};
   CHECK(apart.succeeded());
-  test::child unable{[] {
+  lone_child unable{[] {
     const gid_t some[]{1, 2, 3};
     HOLDS(::setgroups(3, some) == 0);
     HOLDS(::setresuid(65534, 65534, 65534) == 0);
@@ -173,7 +173,7 @@ TEST_CASE("groups are gone for good, and who cannot drop them is told so", "[con
 
 TEST_CASE("somebody else is somebody else for good, with the groups that were named", "[confine]") {
   if (!is_root) SCM_SKIP("changing the user takes root");
-  test::child apart{[] {
+  lone_child apart{[] {
     const own_status status;
     constexpr uid_t nobody = 65534;
     HOLDS(confine({.as = run_as{.user = nobody, .group = nobody, .groups = {7}}}));
@@ -191,7 +191,7 @@ TEST_CASE("somebody else is somebody else for good, with the groups that were na
 }
 
 TEST_CASE("what is kept is kept: without Landlock files open, and dumps are allowed", "[confine]") {
-  test::child apart{[] {
+  lone_child apart{[] {
     const auto denied = confine({.keep_groups = true, .dumps = true, .access = {}});
     HOLDS(denied && *denied == denied_access{});
     HOLDS(error_of_opening("/etc/passwd") == 0);
@@ -202,7 +202,7 @@ TEST_CASE("what is kept is kept: without Landlock files open, and dumps are allo
 }
 
 TEST_CASE("where there is another thread nothing is given up, and it is said", "[confine]") {
-  test::child apart{[] {
+  lone_child apart{[] {
     const own_status status;
     const std::string before = status["CapPrm"];
     bool refused = false;
@@ -230,7 +230,7 @@ TEST_CASE("where there is another thread nothing is given up, and it is said", "
 }
 
 TEST_CASE("a mistake of the caller's is found before anything is given up", "[confine]") {
-  test::child apart{[] {
+  lone_child apart{[] {
     const own_status status;
     const std::string before = status["CapPrm"];
     const auto nobody = confine({.as = run_as{.user = 1}});

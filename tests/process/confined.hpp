@@ -14,6 +14,7 @@
 
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <string>
 
@@ -27,6 +28,22 @@
   } while (false)
 
 namespace scm::test {
+
+// fork(2), without the thread that the thread sanitizer would start in the child.
+inline pid_t fork_alone() {
+#if defined(__SANITIZE_THREAD__)
+  return static_cast<pid_t>(::syscall(SYS_clone, SIGCHLD, nullptr, nullptr, nullptr, nullptr));
+#else
+  return ::fork();
+#endif
+}
+
+// A child that is one thread, and so can confine itself.
+class lone_child : public child {
+ public:
+  template <class Body>
+  explicit lone_child(Body body) : child{body, fork_alone} {}
+};
 
 // 0 where there is none, by the kernel's own word.
 inline int landlock_version() {

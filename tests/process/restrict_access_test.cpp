@@ -53,7 +53,7 @@ TEST_CASE("what the kernel is said to deny is what it denies", "[confine]") {
   const int version = landlock_version();
   const auto server = listener<stream>::bind(address::autobind()).value();
   const address at = server.local_address().value();
-  test::child apart{[&] {
+  lone_child apart{[&] {
     const auto denied = restrict_access({});
     HOLDS(denied && *denied == all_of(version));
     HOLDS((error_of_opening("/etc/passwd") == EACCES) == denied->files.contains(file_right::read));
@@ -71,7 +71,7 @@ TEST_CASE("what the kernel is said to deny is what it denies", "[confine]") {
 TEST_CASE("what is allowed goes on, and is not reported as denied", "[confine]") {
   const auto server = listener<stream>::bind(address::autobind()).value();
   const address at = server.local_address().value();
-  test::child apart{[&] {
+  lone_child apart{[&] {
     const auto denied = restrict_access({.unrestricted = every_file_right - file_rights{file_right::write},
                                          .tcp = true,
                                          .abstract_sockets = true,
@@ -100,7 +100,7 @@ TEST_CASE("a rule allows what it says, beneath its directory and nowhere else", 
   for (const auto* one : {&read, &changed, &other}) make_file(*one / "file");
   ::mkdir((read / "inside").c_str(), 0700);
   make_file(read / "inside/file");
-  test::child apart{[&] {
+  lone_child apart{[&] {
     const owned_fd to_read = open_to(read / ".", O_PATH), to_change = open_to(changed / ".", O_RDONLY | O_DIRECTORY);
     HOLDS(restrict_access({.files = {{to_read, may_read}, {to_change, may_change}}}));
     HOLDS(error_of_opening(read / "file") == 0);
@@ -130,7 +130,7 @@ TEST_CASE("a rule for a file is about that file, and rights of directories mean 
   const temporary_folder where;
   make_file(where / "this");
   make_file(where / "that");
-  test::child apart{[&] {
+  lone_child apart{[&] {
     const owned_fd file = open_to(where / "this", O_PATH);
     HOLDS(restrict_access({.files = {{file, may_read}, {file, {file_right::make_file}}, {file, {}}}}));
     HOLDS(error_of_opening(where / "this") == 0);
@@ -143,7 +143,7 @@ TEST_CASE("a rule for a file is about that file, and rights of directories mean 
 
 TEST_CASE("a further restriction takes away and never gives, and there is an end to them", "[confine]") {
   if (landlock_version() == 0) SCM_SKIP("no Landlock");
-  test::child apart{[] {
+  lone_child apart{[] {
     const owned_fd root = open_to("/", O_PATH);
     HOLDS(restrict_access({.files = {{root, may_read}}}));
     HOLDS(error_of_opening("/etc/passwd") == 0);
@@ -162,9 +162,9 @@ TEST_CASE("a further restriction takes away and never gives, and there is an end
 
 TEST_CASE("children are held to it as well", "[confine]") {
   if (landlock_version() == 0) SCM_SKIP("no Landlock");
-  test::child apart{[] {
+  lone_child apart{[] {
     HOLDS(restrict_access({}));
-    test::child below{[] { return error_of_opening("/etc/passwd") == EACCES; }};
+    lone_child below{[] { return error_of_opening("/etc/passwd") == EACCES; }};
     HOLDS(below.succeeded());
     return true;
   }};
@@ -173,7 +173,7 @@ TEST_CASE("children are held to it as well", "[confine]") {
 
 TEST_CASE("who insists gets all of it, or nothing and an error", "[confine]") {
   const bool all = landlock_version() >= 6;
-  test::child apart{[&] {
+  lone_child apart{[&] {
     const auto denied = restrict_access({.insist = true});
     if (all) return denied && *denied == all_of(landlock_version());
     HOLDS(!denied && denied.error().code == errc::unsupported && denied.error().step == confine_step::ruleset);

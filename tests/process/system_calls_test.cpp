@@ -45,7 +45,7 @@ allowed_calls with_sanitizers([[maybe_unused]] allowed_calls allowed) {
 
 // How a child ended that did something under a filter: 0 when it did it.
 int status_under(const allowed_calls& allowed, const std::function<bool()>& act) {
-  test::child apart{[&]() -> bool {
+  lone_child apart{[&]() -> bool {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     if (!allow_only(with_sanitizers(allowed))) ::_exit(2);
@@ -117,7 +117,7 @@ TEST_CASE("calls of the other kinds that the processor has end the process, what
     asm volatile("int $0x80" : "+a"(number) : : "memory", "r8", "r9", "r10", "r11");
     return number > 0;
   };
-  test::child unfiltered{by_32_bits};
+  lone_child unfiltered{by_32_bits};
   for (const int error : {0, EPERM}) {
     // The 32-bit getppid has the number of a 64-bit semget: allowed or not, it must not be taken for that.
     const allowed_calls allowed{.calls = {"getppid", "semget"}, .error = error};
@@ -135,7 +135,7 @@ TEST_CASE("calls of the other kinds that the processor has end the process, what
 
 TEST_CASE("no privilege is needed, and none can be had afterwards", "[seccomp]") {
   NEEDS_SECCOMP();
-  test::child apart{[] {
+  lone_child apart{[] {
     HOLDS(become_nobody());
     HOLDS(confine({.access = {}}));
     const own_status status;
@@ -149,7 +149,7 @@ TEST_CASE("no privilege is needed, and none can be had afterwards", "[seccomp]")
 
 TEST_CASE("a filter holds for every thread, those that were there before as well", "[seccomp]") {
   NEEDS_SECCOMP();
-  test::child apart{[] {
+  lone_child apart{[] {
     std::atomic<bool> running{false}, filtered{false};
     std::atomic<int> seen{-1};
     std::thread other{[&] {
@@ -273,7 +273,7 @@ TEST_CASE("each group is enough for what it is for, and a process that has it al
     CHECK(was_killed(status_under({.groups = groups}, [] { return error_of_opening("/etc/passwd") == 0; })));
   }
 
-  test::child parent{[] {
+  lone_child parent{[] {
     const rlimit no_core{0, 0};
     ::setrlimit(RLIMIT_CORE, &no_core);
     auto asleep = spawn({.program = "/bin/sleep", .arguments = {"1000"}, .parent_death_signal = SIGKILL}).value();

@@ -20,9 +20,9 @@ namespace scm::test {
 class child {
  public:
   template <class Body>
-  explicit child(Body body) {
+  explicit child(Body body, pid_t (*fork)() = ::fork) {
     std::fflush(nullptr);
-    pid_ = ::fork();
+    pid_ = fork();
     if (pid_ != 0) return;
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     bool good = false;

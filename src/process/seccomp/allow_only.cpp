@@ -35,11 +35,9 @@ int number_of(const system_call& one) noexcept {
   return ::seccomp_syscall_resolve_name(text.data());
 }
 
-// A rule that is there already, or less than one that is, is none of the caller's mistakes.
 int allow(const filter& to, int number, const detail::condition& only) noexcept {
   const scmp_arg_cmp compared{only.argument, SCMP_CMP_MASKED_EQ, only.mask, only.value};
-  const int added = ::seccomp_rule_add_array(to.get(), SCMP_ACT_ALLOW, number, only.mask != 0 ? 1 : 0, &compared);
-  return added == -EEXIST ? 0 : added;
+  return ::seccomp_rule_add_array(to.get(), SCMP_ACT_ALLOW, number, only.mask != 0 ? 1 : 0, &compared);
 }
 
 result<void, filter_error> add_groups(const filter& to, call_groups groups) noexcept {
