@@ -18,9 +18,9 @@ namespace scm::inline v0_1 {
 [[nodiscard]] SCM_API result<void, confine_error> drop_groups() noexcept;
 
 /// No capability, and no way to one: effective, permitted, inheritable and ambient set are empty, no_new_privs keeps
-/// execve(2) from giving any, and each is looked at afterwards. The bounding set, which bounds what execve(2) may give,
-/// is emptied too where CAP_SETPCAP is effective; a process without it keeps that set, and no_new_privs makes it void.
-/// Root without capabilities is still the owner of root's files: become somebody else, see `confinement`.
+/// execve(2) from giving any, and the kernel is asked afterwards. The bounding set, which bounds what execve(2) may
+/// give, is emptied too where CAP_SETPCAP is effective; a process without it keeps that set, and no_new_privs makes it
+/// void. Root without capabilities is still the owner of root's files: become somebody else, see `confinement`.
 [[nodiscard]] SCM_API result<void, confine_error> drop_capabilities() noexcept;
 
 /// What a process is to be afterwards. By default it has no groups and no capabilities, gains none, cannot be dumped,
