@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
@@ -44,6 +45,8 @@ enum class call : unsigned char {
   close_range,
   connect,
   dup3,
+  epoll_create1,
+  epoll_ctl,
   eventfd,
   execve,
   fchdir,
@@ -178,6 +181,12 @@ inline int connect(int fd, const sockaddr* name, socklen_t size) noexcept {
 /// functions (sanitizers, cancellation) would take the descriptors of both for the same.
 inline int dup3(int from, int to) noexcept {
   return through<call::dup3>([&] { return static_cast<int>(::syscall(SYS_dup3, from, to, 0)); });
+}
+inline int epoll_create1(int flags) noexcept {
+  return through<call::epoll_create1>([&] { return ::epoll_create1(flags); });
+}
+inline int epoll_ctl(int number, int operation, int target, epoll_event& interest) noexcept {
+  return through<call::epoll_ctl>([&] { return ::epoll_ctl(number, operation, target, &interest); });
 }
 inline int eventfd(int flags) noexcept {
   return through<call::eventfd>([&] { return ::eventfd(0, flags); });

@@ -214,6 +214,16 @@ scenario accepting(waits how, bool adopted, std::optional<int> stumble = {}) {
   return made;
 }
 
+inline scenario watching(readiness what) {
+  return {what == readiness::receivable ? "watch for messages" : "watch for room", [what](const ordeal& under) {
+            auto [left, right] = seqpacket::pair().value();
+            std::optional<owned_fd> watched;
+            const auto code = under([&] { return keep(watched, watch(left.fd(), what)); });
+            check_exchange(left, right);
+            return code;
+          }};
+}
+
 inline std::vector<scenario> scenarios_of_making() {
   std::vector<scenario> all{making_a_pair<stream>(), making_a_pair<datagram>(), making_a_pair<seqpacket>()};
   for (const waits how : {waits::forever, waits::until_deadline, waits::never}) {
@@ -236,8 +246,9 @@ inline std::vector<scenario> scenarios_of_making() {
     all.push_back(listening<stream>(kind));
     all.push_back(listening<seqpacket>(kind));
   }
-  all.insert(all.end(), {adopting<stream>(), adopting<datagram>(), adopting<seqpacket>(), adopting_a_listener<stream>(),
-                         adopting_a_listener<seqpacket>()});
+  all.insert(all.end(),
+             {adopting<stream>(), adopting<datagram>(), adopting<seqpacket>(), adopting_a_listener<stream>(),
+              adopting_a_listener<seqpacket>(), watching(readiness::receivable), watching(readiness::sendable)});
   return all;
 }
 

@@ -521,6 +521,11 @@ constexpr operation operations[] = {
          (void)server.local_address();
        });
      }},
+    {"`watch`",
+     [](collected& calls) {
+       auto [left, right] = seqpacket::pair().value();
+       calls([&] { (void)watch(left.fd(), readiness::receivable); });
+     }},
     {"a batch sent",
      [](collected& of) {
        send_batched<datagram>(of, dont_wait);

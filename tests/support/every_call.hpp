@@ -50,6 +50,10 @@ inline std::span<const int> plausible(sys::call which) {
                  EPROTOTYPE)
     case dup3:
       SCM_ERRORS(EBUSY, EINTR, EINVAL, EMFILE, EPERM)
+    case epoll_create1:
+      SCM_ERRORS(EINVAL, EMFILE, ENFILE, ENOMEM)
+    case epoll_ctl:
+      SCM_ERRORS(EBADF, EEXIST, EINVAL, ELOOP, ENOENT, ENOMEM, ENOSPC, EPERM)
     case execve:
       SCM_ERRORS(E2BIG, EACCES, EAGAIN, EFAULT, EINVAL, EIO, EISDIR, ELIBBAD, ELOOP, EMFILE, ENAMETOOLONG, ENFILE,
                  ENOENT, ENOEXEC, ENOMEM, ENOTDIR, EPERM, ETXTBSY)
