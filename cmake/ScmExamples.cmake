@@ -4,7 +4,7 @@ foreach(source IN LISTS scm_example_sources)
   cmake_path(GET source STEM name)
   add_executable(example_${name} ${source})
   scm_target(example_${name})
-  target_link_libraries(example_${name} PRIVATE scm::scm scm::fuzz scm_fmt)
+  target_link_libraries(example_${name} PRIVATE scm::scm scm::fuzz scm::asio scm_fmt)
   set_target_properties(example_${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
 endforeach()
 

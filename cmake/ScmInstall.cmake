@@ -8,7 +8,7 @@ endif()
 
 get_target_property(scm_type scm TYPE)
 set(scm_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/scm)
-install(TARGETS scm scm_fuzz EXPORT scmTargets)
+install(TARGETS scm scm_fuzz scm_asio EXPORT scmTargets)
 install(DIRECTORY include/scm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
   PATTERN system_calls.hpp EXCLUDE)
 if(TARGET scm_seccomp)

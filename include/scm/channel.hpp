@@ -5,6 +5,7 @@
 #include <scm/channel/datagram.hpp>
 #include <scm/channel/listener.hpp>
 #include <scm/channel/message.hpp>
+#include <scm/channel/readiness.hpp>
 #include <scm/channel/seqpacket.hpp>
 #include <scm/channel/socket_file.hpp>
 #include <scm/channel/stream.hpp>
