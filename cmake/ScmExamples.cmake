@@ -30,3 +30,14 @@ foreach(name IN ITEMS vhost-user-blk vhost-user-blk-client)
   target_link_libraries(${target} PRIVATE scm::scm scm_fmt)
   set_target_properties(${target} PROPERTIES OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
 endforeach()
+
+# A daemon in two processes, which are one program; its worker may make few system calls.
+if(TARGET scm_seccomp)
+  file(GLOB scm_privsep_sources CONFIGURE_DEPENDS examples/privsep/*.cpp)
+  add_executable(example_privsep ${scm_privsep_sources})
+  scm_target(example_privsep)
+  target_link_libraries(example_privsep PRIVATE ${scm_linked} scm_seccomp)
+  set_target_properties(example_privsep PROPERTIES
+    OUTPUT_NAME privsep
+    RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/examples)
+endif()
