@@ -6,6 +6,9 @@
 
 #include <fmt/format.h>
 
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -46,8 +49,11 @@ answer<disk> disk::open(scm::owned_fd image, bool read_only) {
 }
 
 bool disk::measure() {
-  const auto image = scm::describe(image_);
-  const std::uint64_t now = image ? image->size.value_or(0) / sector_bytes : 0;
+  struct stat image{};
+  std::uint64_t bytes = 0;
+  if (fstat(image_.native_handle(), &image) == 0) bytes = static_cast<std::uint64_t>(image.st_size);
+  if (S_ISBLK(image.st_mode) && ioctl(image_.native_handle(), BLKGETSIZE64, &bytes) != 0) bytes = 0;
+  const std::uint64_t now = bytes / sector_bytes;
   return std::exchange(sectors_, now) != now;
 }
 

@@ -4,6 +4,7 @@
 
 #include <scm/channel.hpp>
 #include <scm/process.hpp>
+#include <scm/process/system_calls.hpp>
 
 #include <fmt/format.h>
 
@@ -78,7 +79,7 @@ answer<scm::listener<scm::stream>> listen(scm::inherited& given, const options& 
     }
     const auto at = scm::address::path(told.socket_path);
     if (!at) return std::unexpected{at.error()};
-    return listener::bind(*at, {.backlog = 1});
+    return listener::bind(*at, {.file = {.replace_stale = true}, .backlog = 1});
   }();
   if (!made) return std::unexpected{"the socket: " + made.error().message()};
   return std::move(*made);
@@ -95,6 +96,10 @@ answer<> confine(const options& told) {
   if (!denied)
     return std::unexpected{fmt::format("{}: {}", scm::text_of(denied.error().step), denied.error().code.message())};
   if (denied->version == 0) fmt::print(stderr, "vhost-user-blk: this kernel has no Landlock: files are not denied\n");
+  using enum scm::call_group;
+  const auto filtered = scm::allow_only({.groups = {ending, memory, receiving, sending, admitting, accepting, files},
+                                         .calls = {"poll", "unlink", "getpid"}});
+  if (!filtered) return std::unexpected{"system calls: " + filtered.error().code.message()};
   return {};
 }
 
