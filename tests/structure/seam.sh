@@ -1,5 +1,5 @@
 #!/bin/bash
-# Every call out of core, inspect, channel, batch and process into the system goes through src/core/sys.hpp, but for those that
+# Every call out of core, inspect, channel, batch, netlink and process into the system goes through src/core/sys.hpp, but for those that
 # docs/syscalls.md names under "Outside of the seam"; and those that it names are made.
 # usage: seam.sh TREE
 set -euo pipefail
@@ -11,7 +11,7 @@ document=docs/syscalls.md
 hidden='<(condition_variable|cstdio|filesystem|fstream|future|iostream|latch|mutex|random|semaphore|shared_mutex|syncstream|thread)>'
 
 folders=()
-for layer in core inspect channel batch process; do
+for layer in core inspect channel batch netlink process; do
   for root in src include/scm; do
     [[ -d $root/$layer ]] && folders+=("$root/$layer")
   done

@@ -59,6 +59,30 @@ inline constexpr std::size_t fd_name_bytes = 255;
 /// longest, are one variable, for which execve(2) has 128 KiB (MAX_ARG_STRLEN).
 inline constexpr std::size_t inherited_descriptors = 500;
 
+/// Most bytes of netlink messages that are looked at together. The kernel writes datagrams of 32 KiB, answers to
+/// requests with large attributes somewhat longer ones; the bound is for the walk, under which rounding up cannot wrap.
+inline constexpr std::size_t netlink_bytes = INT_MAX;
+
+/// What is kept of the kernel's words about a refused request: its own are shorter than 80 bytes
+/// (NETLINK_MAX_FMTMSG_LEN), escaped at most four times as long.
+inline constexpr std::size_t netlink_error_text_bytes = 400;
+
+/// The longest datagram that the kernel writes of its own accord as part of a dump (netlink_dump): what is asked for
+/// comes in as many of these as it takes.
+inline constexpr std::size_t netlink_datagram_bytes = 32768;
+
+/// Datagrams that one netlink receive takes: room for all of a round is taken beforehand, and 32 make the system calls
+/// cheap already.
+inline constexpr std::size_t netlink_datagrams_per_batch = 1024;
+
+/// How often a list is asked for anew that changed while it was made (NLM_F_DUMP_INTR): a machine on which it always
+/// does must not keep its caller for ever.
+inline constexpr int netlink_dump_attempts = 4;
+
+/// Most Unix sockets that are listed: as many as fs.file-max lets all users together have by default on a machine with
+/// 10 GiB. Beyond that the list is an error, not cut.
+inline constexpr std::size_t unix_sockets = std::size_t{1} << 20;
+
 /// Waits for which the kernel has no event (too many in flight; a full, unconnected datagram peer) sleep this long,
 /// doubling from the first to the second.
 inline constexpr std::chrono::milliseconds first_backoff{1};
