@@ -4,3 +4,8 @@
 #include <scm/netlink/acknowledgement.hpp>
 #include <scm/netlink/attribute.hpp>
 #include <scm/netlink/message.hpp>
+#include <scm/netlink/netlink_batch.hpp>
+#include <scm/netlink/netlink_family.hpp>
+#include <scm/netlink/netlink_reply.hpp>
+#include <scm/netlink/netlink_socket.hpp>
+#include <scm/netlink/unix_sockets.hpp>

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -402,6 +403,10 @@ inline int shutdown(int fd, int how) noexcept {
 }
 inline int socket(int type) noexcept {
   return through<call::socket>([&] { return ::socket(AF_UNIX, type, 0); }, &type);
+}
+/// A netlink socket (netlink(7)); its type, SOCK_RAW or SOCK_DGRAM, makes no difference to the kernel.
+inline int netlink_socket(int type, int protocol) noexcept {
+  return through<call::socket>([&] { return ::socket(AF_NETLINK, type, protocol); }, &type);
 }
 inline int socketpair(int type, int ends[2]) noexcept {
   return through<call::socketpair>([&] { return ::socketpair(AF_UNIX, type, 0, ends); }, &type);

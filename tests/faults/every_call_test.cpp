@@ -6,6 +6,7 @@
 #include "faults/confining.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
+#include "faults/netlink.hpp"
 #include "faults/records.hpp"
 #include "faults/sharing.hpp"
 #include "faults/starting.hpp"
@@ -20,7 +21,8 @@ namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
   for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
-                     scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining()}) {
+                      scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining(),
+                      scenarios_of_netlink()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

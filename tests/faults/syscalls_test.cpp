@@ -1,5 +1,6 @@
 // docs/syscalls.md against what the library does: each operation makes the calls of its row and no others.
 #include "faults/confining.hpp"
+#include "faults/netlink.hpp"
 #include "faults/starting.hpp"
 #include "support/call_names.hpp"
 #include "support/catch.hpp"
@@ -205,6 +206,12 @@ void accept(collected& of, receive_item item) {
   const auto client = Channel::connect(chosen(server)).value();
   std::optional<Channel> accepted;
   of([&] { keep(accepted, server.accept(in(1min))); }, failing_once({{call::accept4, EAGAIN}}));
+}
+
+void ask_for_links(collected& of, std::vector<std::pair<call, int>> failures) {
+  auto socket = netlink_socket::open(netlink_family::route).value();
+  auto batch = netlink_batch::make(2, limits::netlink_datagram_bytes).value();
+  of([&] { (void)test::links_of(socket, batch, in(1min)); }, failing_once(std::move(failures)));
 }
 
 template <class Channel>
@@ -552,6 +559,32 @@ constexpr operation operations[] = {
        receive_batched<seqpacket>(of, {.reserve = 1}, {{call::lstat, ENOENT}});
        receive_batched<seqpacket>(of, {.reserve = 1}, {{call::getrlimit, EPERM}});
      }},
+    {"`netlink_socket::open`",
+     [](collected& of) {
+       std::optional<netlink_socket> made;
+       of([&] { keep(made, netlink_socket::open(netlink_family::route, {.receive_buffer = 1 << 16})); });
+       // As if forcing the buffer were not permitted: the second call does without the two options.
+       of(
+           [&] {
+             keep(made,
+                  netlink_socket::open(netlink_family::route,
+                                       {.receive_buffer = 1 << 16, .extended_acks = false, .strict_checking = false}));
+           },
+           failing_once({{call::setsockopt, EPERM}}));
+     }},
+    {"`join`, `leave` of a netlink group",
+     [](collected& of) {
+       auto socket = netlink_socket::open(netlink_family::route).value();
+       of([&] {
+         (void)socket.join(RTNLGRP_LINK);
+         (void)socket.leave(RTNLGRP_LINK);
+       });
+     }},
+    {"a netlink request, and its answer", [](collected& of) { ask_for_links(of, {}); }},
+    {"the same when it must wait",
+     [](collected& of) { ask_for_links(of, {{call::sendmsg, EAGAIN}, {call::recvmmsg, EAGAIN}}); }},
+    {"`list_unix_sockets`",
+     [](collected& of) { of([] { (void)list_unix_sockets(); }, failing_once({{call::recvmmsg, EAGAIN}})); }},
     {"`record_channel::make`",
      [](collected& of) {
        make_records<stream>(of);

@@ -5,6 +5,7 @@
 #include "core/uapi.hpp"
 
 #include <linux/fs.h>
+#include <linux/netlink.h>
 
 #include <array>
 #include <string>
@@ -112,7 +113,12 @@ inline std::string word_of(const made_call& made) {
                                        {F_GETFD, "F_GETFD"},         {F_SETFD, "F_SETFD"},
                                        {F_GETFL, "F_GETFL"},         {F_SETFL, "F_SETFL"},
                                        {F_GET_SEALS, "F_GET_SEALS"}, {F_ADD_SEALS, "F_ADD_SEALS"}};
-  static constexpr entry options[] = {{SO_ACCEPTCONN, "SO_ACCEPTCONN"},
+  // Those of SOL_NETLINK have numbers that none of SOL_SOCKET's used here have.
+  static constexpr entry options[] = {{NETLINK_ADD_MEMBERSHIP, "NETLINK_ADD_MEMBERSHIP"},
+                                      {NETLINK_DROP_MEMBERSHIP, "NETLINK_DROP_MEMBERSHIP"},
+                                      {NETLINK_EXT_ACK, "NETLINK_EXT_ACK"},
+                                      {NETLINK_GET_STRICT_CHK, "NETLINK_GET_STRICT_CHK"},
+                                      {SO_ACCEPTCONN, "SO_ACCEPTCONN"},
                                       {SO_DOMAIN, "SO_DOMAIN"},
                                       {uapi::so_inq, "SO_INQ"},
                                       {SO_OOBINLINE, "SO_OOBINLINE"},
@@ -126,6 +132,7 @@ inline std::string word_of(const made_call& made) {
                                       {uapi::so_peersec, "SO_PEERSEC"},
                                       {SO_PROTOCOL, "SO_PROTOCOL"},
                                       {SO_RCVBUF, "SO_RCVBUF"},
+                                      {SO_RCVBUFFORCE, "SO_RCVBUFFORCE"},
                                       {SO_SNDBUF, "SO_SNDBUF"},
                                       {SO_SNDTIMEO, "SO_SNDTIMEO"},
                                       {uapi::scm_timestamp, "SO_TIMESTAMP"},
@@ -160,8 +167,10 @@ inline std::string word_of(const made_call& made) {
       return in(attributes);
     case sys::call::socket:
     case sys::call::socketpair: {
-      static constexpr entry types[] = {
-          {SOCK_STREAM, "SOCK_STREAM"}, {SOCK_DGRAM, "SOCK_DGRAM"}, {SOCK_SEQPACKET, "SOCK_SEQPACKET"}};
+      static constexpr entry types[] = {{SOCK_STREAM, "SOCK_STREAM"},
+                                        {SOCK_DGRAM, "SOCK_DGRAM"},
+                                        {SOCK_RAW, "SOCK_RAW"},
+                                        {SOCK_SEQPACKET, "SOCK_SEQPACKET"}};
       std::string text = std::to_string(made.word);
       for (const entry& one : types) {
         if (one.first == (made.word & ~(SOCK_CLOEXEC | SOCK_NONBLOCK))) text = one.second;

@@ -1,0 +1,136 @@
+#include <scm/netlink/netlink_socket.hpp>
+
+#include "channel/wait.hpp"
+#include "core/os_error.hpp"
+#include "core/sys.hpp"
+#include "netlink/batch_vectors.hpp"
+
+#include <algorithm>
+#include <climits>
+
+namespace scm::inline v0_1 {
+namespace {
+
+result<void> set(borrowed_fd fd, int level, int option, int value) noexcept {
+  if (sys::setsockopt(fd.native_handle(), level, option, &value, sizeof value) != 0) return detail::os_failure();
+  return {};
+}
+
+// Sets what an older kernel does not have; true when it has not.
+result<bool> lacking(borrowed_fd fd, int option) noexcept {
+  const auto done = set(fd, SOL_NETLINK, option, 1);
+  if (done) return false;
+  if (done.error() == std::errc::no_protocol_option) return true;
+  return std::unexpected{done.error()};
+}
+
+// True when the buffer is only as large as everybody may have it.
+result<bool> bounded_buffer(borrowed_fd fd, std::size_t bytes) noexcept {
+  const auto size = static_cast<int>(std::min<std::size_t>(bytes, INT_MAX));
+  if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size)) return false;
+  if (const auto done = set(fd, SOL_SOCKET, SO_RCVBUF, size); !done) return std::unexpected{done.error()};
+  return true;
+}
+
+// The attempts of one call that does not wait, until one is neither EAGAIN nor EINTR or the time is over.
+template <class Call>
+auto within(borrowed_fd fd, short events, deadline until, Call attempt) noexcept -> result<decltype(attempt())> {
+  detail::waiter wait{until};
+  for (;;) {
+    const auto got = attempt();
+    if (got >= 0) return got;
+    std::error_code why;
+    if (errno == EINTR) {
+      why = wait.interrupted();
+    } else if (errno == EAGAIN) {
+      why = wait.ready(fd, events);
+    } else {
+      why = detail::os_error();
+    }
+    if (why) return std::unexpected{why};
+  }
+}
+
+}  // namespace
+
+result<netlink_socket> netlink_socket::open(netlink_family family, const netlink_options& options) noexcept {
+  owned_fd fd{sys::netlink_socket(SOCK_RAW | SOCK_CLOEXEC, static_cast<int>(family))};
+  if (!fd) return detail::os_failure();
+
+  netlink_shortfall shortfall;
+  const auto settle = [](result<bool> missing, bool& into) noexcept -> std::error_code {
+    if (!missing) return missing.error();
+    into = *missing;
+    return {};
+  };
+  std::error_code failure;
+  if (options.extended_acks) failure = settle(lacking(fd, NETLINK_EXT_ACK), shortfall.extended_acks);
+  if (!failure && options.strict_checking) {
+    failure = settle(lacking(fd, NETLINK_GET_STRICT_CHK), shortfall.strict_checking);
+  }
+  if (!failure && options.receive_buffer) {
+    failure = settle(bounded_buffer(fd, *options.receive_buffer), shortfall.receive_buffer);
+  }
+  if (failure) return std::unexpected{failure};
+
+  sockaddr_nl name{};
+  name.nl_family = AF_NETLINK;
+  auto* const generic = reinterpret_cast<sockaddr*>(&name);
+  socklen_t size = sizeof name;
+  if (sys::bind(fd.native_handle(), generic, size) != 0) return detail::os_failure();
+  if (sys::getsockname(fd.native_handle(), generic, &size) != 0) return detail::os_failure();
+  return netlink_socket{std::move(fd), name.nl_pid, shortfall};
+}
+
+result<void> netlink_socket::join(std::uint32_t group) noexcept {
+  return set(fd_, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, static_cast<int>(group));
+}
+result<void> netlink_socket::leave(std::uint32_t group) noexcept {
+  return set(fd_, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, static_cast<int>(group));
+}
+
+result<std::uint32_t> netlink_socket::request(std::uint16_t type, std::uint16_t flags,
+                                              std::span<const std::byte> payload, deadline until) noexcept {
+  nlmsghdr header{};
+  if (payload.size() > limits::netlink_bytes - sizeof header) return std::unexpected{make_error_code(errc::over_limit)};
+  if (++sequence_ == 0) ++sequence_;  // 0 is what nobody asked for
+  header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + payload.size());
+  header.nlmsg_type = type;
+  header.nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST | NLM_F_ACK);
+  header.nlmsg_seq = sequence_;
+  header.nlmsg_pid = port_;
+
+  sockaddr_nl kernel{};
+  kernel.nl_family = AF_NETLINK;
+  iovec parts[] = {{&header, sizeof header}, {const_cast<std::byte*>(payload.data()), payload.size()}};
+  msghdr message{};
+  message.msg_name = &kernel;
+  message.msg_namelen = sizeof kernel;
+  message.msg_iov = parts;
+  message.msg_iovlen = 2;
+  const auto sent = within(fd_, POLLOUT, until, [&]() noexcept {
+    return sys::sendmsg(fd_.native_handle(), message, MSG_NOSIGNAL | MSG_DONTWAIT);
+  });
+  if (!sent) return std::unexpected{sent.error()};
+  if (static_cast<std::size_t>(*sent) != header.nlmsg_len) return detail::os_failure(EMSGSIZE);
+  return header.nlmsg_seq;
+}
+
+result<std::size_t> netlink_socket::receive(netlink_batch& into, deadline until) noexcept {
+  if (into.datagrams_.empty()) return detail::os_failure(EINVAL);
+  into.arm();
+  netlink_batch::vectors& all = *into.vectors_;
+  // Descriptors cannot come over netlink (kernel fact A11), and there is no room for control data: none is asked for.
+  const auto got = within(fd_, POLLIN, until, [&]() noexcept {
+    return sys::recvmmsg(fd_.native_handle(), all.headers.data(), static_cast<unsigned>(all.headers.size()),
+                         MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+  });
+  if (!got) {
+    all.used = all.headers.size();  // who knows what a failed call wrote
+    return std::unexpected{got.error()};
+  }
+  into.judge(static_cast<std::size_t>(*got));
+  return into.size();
+}
+
+}  // namespace scm::inline v0_1
