@@ -23,8 +23,8 @@ enum class unix_socket_state : unsigned char { unknown, unconnected, connected, 
 struct unix_socket {
   int type = 0;  ///< SOCK_*
   unix_socket_state state = unix_socket_state::unknown;
-  /// The socket's own, which stat(2) of a descriptor has too, and "socket:[N]" in /proc/PID/fd. 0: nobody has a
-  /// descriptor of it yet, as of a connection that waits to be accepted. Used again once the socket is gone.
+  /// The socket's own, which stat(2) of a descriptor has too, and "socket:[N]" in /proc/PID/fd. Used again once the
+  /// socket is gone.
   std::uint32_t inode = 0;
   std::uint64_t cookie = 0;  ///< Never used again.
   scm::address address;      ///< What it is bound to; that of an accepted one is the listener's.
@@ -37,7 +37,9 @@ struct unix_socket {
   };
   std::optional<file> bound_file;
 
-  std::optional<std::uint32_t> peer;   ///< The inode of the socket it is connected to, 0 as above.
+  /// The inode of the socket it is connected to; 0 while nobody has accepted the connection, whose end there has none
+  /// and is not in the list.
+  std::optional<std::uint32_t> peer;
   std::vector<std::uint32_t> pending;  ///< Of a listener: the inodes of those that wait to be accepted.
 
   struct queues {
