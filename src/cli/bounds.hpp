@@ -26,4 +26,12 @@ inline constexpr std::size_t name_bytes = 255;
 /// Most descriptors of one process that are listed: fs.nr_open's default, so that only who raised it can have more.
 inline constexpr std::size_t descriptors_listed = std::size_t{1} << 20;
 
+/// What is read of /proc/PID/fdinfo/N for the descriptors in flight, whose line is behind one for each file lock: a
+/// holder who takes very many hides the number, and it is printed as not known.
+inline constexpr std::size_t fdinfo_bytes = std::size_t{64} << 10;
+
+/// Widest column of the list of sockets: an address of 432 characters is printed whole, but does not push away all
+/// others.
+inline constexpr std::size_t column_width = 48;
+
 }  // namespace scm::cli::bounds

@@ -4,6 +4,7 @@
 #include "cli/interruption.hpp"
 #include "cli/recv.hpp"
 #include "cli/send.hpp"
+#include "cli/sockets.hpp"
 #include "cli/standard_streams.hpp"
 
 #include <scm/core/config.hpp>
@@ -80,6 +81,7 @@ int run(std::vector<std::string> words) {
   add_send(program, action);
   add_recv(program, action, command);
   add_inspect(program, action);
+  add_sockets(program, action);
   add_help(program, action);
   try {
     std::ranges::reverse(words);  // as CLI11 wants them

@@ -1,0 +1,196 @@
+// `scm sockets`: what it lists of sockets that are made here, who holds them, and what waits in them.
+#include "cli/run_program.hpp"
+#include "support/catch.hpp"
+#include "support/skip.hpp"
+#include "support/temporary_folder.hpp"
+
+#include <scm/channel.hpp>
+
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <set>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+using namespace scm;
+using namespace scm::test;
+using nlohmann::json;
+
+namespace {
+
+finished sockets(std::vector<std::string> arguments, const std::function<bool()>& prepare = {}) {
+  arguments.insert(arguments.begin(), "sockets");
+  return run_program(arguments, {}, prepare);
+}
+
+std::vector<json> records(std::vector<std::string> arguments) {
+  arguments.push_back("--json");
+  const finished run = sockets(arguments);
+  INFO(run.err);
+  CHECK(run.status == 0);
+  return json::parse(run.out);
+}
+
+std::string own_pid() { return std::to_string(::getpid()); }
+
+std::uint64_t inode_of(const channel& one) {
+  struct stat status{};
+  REQUIRE(::fstat(one.fd().native_handle(), &status) == 0);
+  return status.st_ino;
+}
+
+json record_of(std::uint64_t inode, const std::vector<std::string>& arguments = {}) {
+  for (const auto& one : records(arguments)) {
+    if (one.at("inode") == inode) return one;
+  }
+  FAIL("socket " << inode << " is not listed");
+  return {};
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != text.npos; }
+
+}  // namespace
+
+TEST_CASE("a socket is listed with its peer, its holder, and what waits in it", "[cli]") {
+  auto [left, right] = stream::pair().value();
+  const owned_fd file = opened("/dev/null", O_RDONLY);
+  REQUIRE(left.send("123", {file, file}) == 3U);
+  const json one = record_of(inode_of(right));
+  CHECK(one.at("type") == "stream");
+  CHECK(one.at("state") == "connected");
+  CHECK(one.at("address").is_null());
+  CHECK(one.at("peer").at("inode") == inode_of(left));
+  CHECK(one.at("receive_bytes") == 3);
+  CHECK(one.at("in_flight") == 2);
+  CHECK(one.at("uid") == ::geteuid());
+  REQUIRE(one.at("holders").size() == 1);
+  CHECK(one.at("holders")[0].at("pid") == ::getpid());
+  CHECK(one.at("holders")[0].at("fds") == json{right.fd().native_handle()});
+  CHECK(one.at("holders")[0].at("name") == "test_cli");
+  const json other = record_of(inode_of(left));
+  CHECK(other.at("in_flight") == 0);
+  CHECK(other.at("receive_bytes") == 0);
+  CHECK(other.at("send_memory") > 3);
+}
+
+TEST_CASE("--in-flight lists only sockets in which descriptors wait, --pid only those of a process", "[cli]") {
+  auto [left, right] = seqpacket::pair().value();
+  const owned_fd file = opened("/dev/null", O_RDONLY);
+  REQUIRE(left.send("x", {file}) == 1U);
+  const auto waiting = records({"--in-flight", "--pid", own_pid()});
+  REQUIRE(waiting.size() == 1);
+  CHECK(waiting[0].at("inode") == inode_of(right));
+  std::set<std::uint64_t> held;
+  for (const auto& one : records({"--pid", own_pid()})) held.insert(one.at("inode").get<std::uint64_t>());
+  CHECK(held.contains(inode_of(left)));
+  CHECK(held.contains(inode_of(right)));
+  CHECK(records({"--pid", own_pid(), "--address", "/no such address"}).empty());
+}
+
+TEST_CASE("a listener is found by its address, and so are those that are connected to it", "[cli]") {
+  const temporary_folder folder;
+  const std::string path = folder / "a socket";
+  const auto server = listener<stream>::bind(address::path(path).value(), {.backlog = 7}).value();
+  const auto waiting = stream::connect(address::path(path).value()).value();
+  const auto found = records({"--address", folder / "*"});
+  // The kernel does not list the end that nobody has yet.
+  REQUIRE(found.size() == 2);
+  CHECK(found[0].at("state") == "listening");
+  CHECK(found[0].at("address") == path);
+  CHECK(found[0].at("waiting") == 1);
+  CHECK(found[0].at("backlog") == 7);
+  CHECK(found[0].at("pending") == json{inode_of(waiting)});
+  CHECK(found[0].contains("file_inode"));
+  CHECK(found[1].at("address").is_null());
+  CHECK(found[1].at("inode") == inode_of(waiting));
+  CHECK(found[1].at("peer") == json{{"inode", 0}, {"address", path}});
+}
+
+TEST_CASE("the table has the same, aligned, and is safe on a terminal", "[cli]") {
+  const auto name = address::abstract("scm \x1b[31m test " + own_pid()).value();
+  const auto bound = datagram::bind(name).value();
+  const finished run = sockets({"--address", "@scm*test " + own_pid()});
+  CHECK(run.status == 0);
+  CHECK(run.err.empty());
+  std::istringstream lines{run.out};
+  std::string title, line, more;
+  REQUIRE(std::getline(lines, title));
+  REQUIRE(std::getline(lines, line));
+  CHECK_FALSE(std::getline(lines, more));
+  CHECK(title.starts_with("TYPE "));
+  CHECK(title.ends_with(" HOLDERS"));
+  CHECK(line.starts_with("dgram unconnected "));
+  const std::string shown = "@scm \\x1b[31m test " + own_pid();
+  CHECK(title.find("ADDRESS") == line.find(shown));
+  CHECK(title.find("HOLDERS") == line.find("test_cli("));
+  CHECK(line.ends_with("test_cli(" + own_pid() + "):" + std::to_string(bound.fd().native_handle())));
+}
+
+TEST_CASE("named sockets come first, in the order of their names", "[cli]") {
+  const temporary_folder folder;
+  const auto second = datagram::bind(address::path(folder / "b").value()).value();
+  const auto first = datagram::bind(address::path(folder / "a").value()).value();
+  const auto pair = datagram::pair().value();
+  const auto all = records({"--pid", own_pid()});
+  REQUIRE(all.size() == 4);
+  CHECK(all[0].at("address") == folder / "a");
+  CHECK(all[1].at("address") == folder / "b");
+  CHECK(all[2].at("address").is_null());
+  CHECK(all[2].at("inode") < all[3].at("inode"));
+}
+
+TEST_CASE("a holder who hides the number of descriptors in flight makes it unknown, not 0", "[cli]") {
+  auto [left, right] = stream::pair().value();
+  const owned_fd file = opened("/dev/null", O_RDONLY);
+  REQUIRE(left.send("x", {file}) == 1U);
+  // A line for each lock stands before the number.
+  struct flock lock{};
+  lock.l_type = F_WRLCK;
+  lock.l_len = 1;
+  for (int i = 0; i != 2000; ++i) {
+    lock.l_start = 2 * i;
+    if (::fcntl(right.fd().native_handle(), F_OFD_SETLK, &lock) != 0) SCM_SKIP("sockets cannot be locked here");
+  }
+  CHECK_FALSE(record_of(inode_of(right)).contains("in_flight"));
+}
+
+TEST_CASE("a process that is not there is reported, and the status is 1", "[cli]") {
+  const finished run = sockets({"--pid", "2147483647"});
+  CHECK(run.status == 1);
+  CHECK(run.err == "scm: 2147483647: no such process\n");
+  const finished empty = sockets({"--pid", "2147483647", "--json"});
+  CHECK(empty.status == 1);
+  CHECK(empty.out == "[]\n");
+}
+
+TEST_CASE("wrong usage of sockets is status 2", "[cli]") {
+  for (const auto& arguments : std::vector<std::vector<std::string>>{
+           {"--pid"}, {"--pid", "0"}, {"--pid", "x"}, {"--pid", "-1"}, {"--address"}, {"word"}, {"--no-such"}}) {
+    const finished run = sockets(arguments);
+    INFO(run.err);
+    CHECK(run.status == 2);
+    CHECK(contains(run.err, "scm"));
+    CHECK(run.out.empty());
+  }
+  CHECK(contains(sockets({"--help"}).out, "--in-flight"));
+}
+
+TEST_CASE("without the right to look, the sockets are listed and the holders said to be missing", "[cli]") {
+  if (::geteuid() != 0) SCM_SKIP("takes root, to be somebody else");
+  const auto pair = stream::pair().value();
+  const auto as_nobody = [] { return ::setgid(65534) == 0 && ::setuid(65534) == 0; };
+  const finished run = sockets({"--json"}, as_nobody);
+  CHECK(run.status == 0);
+  CHECK(contains(run.err, "may not be looked into"));
+  bool listed = false;
+  for (const auto& one : json::parse(run.out)) listed = listed || one.at("inode") == inode_of(pair.first);
+  CHECK(listed);
+  const finished held = sockets({"--pid", own_pid()}, as_nobody);
+  CHECK(held.status == 1);
+  CHECK(contains(held.err, own_pid() + ": not permitted"));
+}
