@@ -1,10 +1,13 @@
 // Writes the seeds of the fuzz targets: `fuzz_seeds DIRECTORY` fills DIRECTORY/<target>/ with small named files.
 #include "../tests/frame/packets.hpp"
+#include "../tests/netlink/built.hpp"
 #include "../tests/support/bytes.hpp"
 #include "record_input.hpp"
 
 #include <scm/core/control_buffer.hpp>
 
+#include <linux/sock_diag.h>
+#include <linux/unix_diag.h>
 #include <sys/socket.h>
 
 #include <cstdint>
@@ -485,6 +488,59 @@ void write_device_seeds(const folder& into) {
   }
 }
 
+// --- netlink: what the kernel answers, and what breaks it ------------------------------------------------------------
+
+void write_netlink_seeds(const folder& into) {
+  using scm::test::built;
+  const auto text = [](std::string_view words) { return built{}.bytes_of(words).number('\0').bytes; };
+  built words;
+  words.number<std::int32_t>(-22).header(32, 18, NLM_F_REQUEST | NLM_F_ACK, 1, 0);
+  words.attribute(NLMSGERR_ATTR_MSG, text("Invalid values in header for link dump request"));
+  words.attribute(NLMSGERR_ATTR_OFFS, built{}.number<std::uint32_t>(20).bytes);
+  words.attribute(NLMSGERR_ATTR_COOKIE, text("cookie"));
+  words.attribute(NLMSGERR_ATTR_MISS_TYPE, built{}.number<std::uint32_t>(3).bytes);
+  words.attribute(NLMSGERR_ATTR_MISS_NEST, built{}.number<std::uint32_t>(24).bytes);
+  into.write("refused", built{}.message(NLMSG_ERROR, NLM_F_CAPPED | NLM_F_ACK_TLVS, 1, 9, words.bytes).bytes);
+  built repeated;
+  repeated.number<std::int32_t>(-1).message(18, 0, 1, 0, text("abcd")).attribute(NLMSGERR_ATTR_MSG, text("why"));
+  into.write("refused_repeated", built{}.message(NLMSG_ERROR, NLM_F_ACK_TLVS, 1, 9, repeated.bytes).bytes);
+  const auto done = built{}.number<std::int32_t>(0).bytes;
+  into.write("acknowledged",
+             built{}.message(NLMSG_ERROR, NLM_F_CAPPED, 1, 9, built{}.number(0).header(20, 18, 5, 1, 0).bytes).bytes);
+  into.write("done", built{}.message(NLMSG_DONE, NLM_F_MULTI, 1, 9, done).bytes);
+  into.write("done_empty", built{}.message(NLMSG_DONE, NLM_F_MULTI, 1, 9, {}).bytes);
+
+  const auto entry = [](int state) {
+    return built{}.number(unix_diag_msg{AF_UNIX, SOCK_STREAM, static_cast<__u8>(state), 0, 77, {1, 2}});
+  };
+  built listener = entry(10);
+  listener.attribute(UNIX_DIAG_NAME, text("/run/socket"));
+  listener.attribute(UNIX_DIAG_VFS, built{}.number(unix_diag_vfs{5, 6}).bytes);
+  listener.attribute(UNIX_DIAG_ICONS, built{}.number<std::uint32_t>(9).number<std::uint32_t>(10).bytes);
+  listener.attribute(UNIX_DIAG_RQLEN, built{}.number(unix_diag_rqlen{2, 128}).bytes);
+  listener.attribute(UNIX_DIAG_UID, built{}.number<std::uint32_t>(1000).bytes);
+  listener.attribute(UNIX_DIAG_SHUTDOWN, built{}.number<std::uint8_t>(0).bytes);
+  built connected = entry(1);
+  connected.attribute(UNIX_DIAG_NAME, built{}.number('\0').bytes_of("name").bytes);
+  connected.attribute(UNIX_DIAG_PEER, built{}.number<std::uint32_t>(78).bytes);
+  connected.attribute(UNIX_DIAG_SHUTDOWN, built{}.number<std::uint8_t>(3).bytes);
+  built list;
+  list.message(SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, 1, 9, listener.bytes);
+  list.message(SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, 1, 9, connected.bytes);
+  list.message(SOCK_DIAG_BY_FAMILY, NLM_F_MULTI, 1, 9, entry(7).bytes);
+  list.message(NLMSG_DONE, NLM_F_MULTI, 1, 9, done);
+  into.write("unix_sockets", list.bytes);
+
+  const auto inner = built{}.attribute(1 | NLA_F_NESTED, built{}.attribute(2, text("deep")).bytes).bytes;
+  built nested;
+  nested.number<std::uint32_t>(0).attribute(3 | NLA_F_NESTED, inner).attribute(4 | NLA_F_NET_BYTEORDER, text("be"));
+  into.write("nested", built{}.message(16, 0, 0, 0, nested.bytes).bytes);
+  for (const std::uint32_t length : {0U, 15U, 17U, 0x7fffffffU, 0xffffffffU}) {
+    into.write("length_" + std::to_string(length), built{}.message(1, 0, 0, 0, {}).header(length, 2, 0, 0, 0).bytes);
+  }
+  into.write("nothing", {});
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -502,6 +558,7 @@ int main(int argc, char** argv) try {
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
   write_rule_seeds(folder{argv[1], "fuzz_expectation"});
+  write_netlink_seeds(folder{argv[1], "fuzz_netlink"});
   write_device_seeds(folder{argv[1], "fuzz_vhost_user"});
   return 0;
 } catch (const std::exception& error) {
