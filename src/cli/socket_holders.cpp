@@ -68,12 +68,14 @@ void look_through(pid_t process, socket_holders& out) {
   }
 }
 
-// The beginning of a file of /proc, at most `most` bytes.
-std::string content_of(const std::string& path, std::size_t most) {
+// The beginning of a file of /proc: as much as one read gives, and more while `enough` is not content, up to `most`
+// bytes.
+template <class Enough>
+std::string content_of(const std::string& path, std::size_t most, Enough enough) {
   std::string text;
   const owned_fd file{::open(path.c_str(), O_RDONLY | O_CLOEXEC)};
   std::array<char, 4096> block;
-  while (file && text.size() < most) {
+  while (file && text.size() < most && !enough(text)) {
     const ssize_t size = ::read(file.native_handle(), block.data(), block.size());
     if (size <= 0) break;
     text.append(block.data(), static_cast<std::size_t>(size));
@@ -100,13 +102,14 @@ std::optional<socket_holders> find_socket_holders() {
 }
 
 std::string name_of_process(pid_t process) {
-  std::string name = content_of(fmt::format("/proc/{}/comm", process), 1);
+  std::string name = content_of(fmt::format("/proc/{}/comm", process), 1, [](const std::string&) { return false; });
   if (name.ends_with('\n')) name.pop_back();
   return name;
 }
 
 std::optional<std::uint64_t> descriptors_in_flight(pid_t process, int number, std::uint64_t inode) {
-  const std::string text = content_of(fmt::format("/proc/{}/fdinfo/{}", process, number), bounds::fdinfo_bytes);
+  const auto told = [](const std::string& text) { return detail::fdinfo_field(text, "scm_fds").has_value(); };
+  const std::string text = content_of(fmt::format("/proc/{}/fdinfo/{}", process, number), bounds::fdinfo_bytes, told);
   if (detail::fdinfo_number<std::uint64_t>(text, "ino") != inode) return {};
   return detail::fdinfo_number<std::uint64_t>(text, "scm_fds");
 }

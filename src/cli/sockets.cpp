@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 #include <fnmatch.h>
 #include <signal.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -101,7 +102,9 @@ class listing {
   void choose(const options& chosen) {
     std::erase_if(rows_, [&](const row& one) { return !wanted(one, chosen); });
     for (row& one : rows_) {
-      if (one.holders == nullptr) continue;
+      // Descriptors on a stream come with a byte at least (kernel fact C4): where none waits, no file need be read.
+      if (one.what->type == SOCK_STREAM && one.what->queued && one.what->queued->receive == 0) one.in_flight = 0;
+      if (one.in_flight || one.holders == nullptr) continue;
       for (const socket_holder& holder : *one.holders) {
         one.in_flight = descriptors_in_flight(holder.process, holder.numbers.front(), one.what->inode);
         if (one.in_flight) break;
