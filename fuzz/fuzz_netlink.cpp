@@ -43,6 +43,9 @@ class aligned {
  public:
   explicit aligned(bytes from) : copy_{from.begin(), from.end()}, size_{static_cast<int>(from.size())} {}
 
+  // The macro holds a __u32 against an int, which it has seen not to be negative.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wsign-compare"
   parts messages() {
     parts out;
     int left = size_;
@@ -53,6 +56,7 @@ class aligned {
     out.whole = left < NLMSG_HDRLEN;
     return out;
   }
+#pragma GCC diagnostic pop
 
   // rtattr is nlattr under an older name. Nothing when the fixed part is not there.
   std::optional<parts> attributes(std::size_t skipped) {
@@ -236,7 +240,7 @@ void check(bytes datagram) {
     FUZZ_CHECK(got->payload.size() == one.size);
     FUZZ_CHECK(inside(got->payload, datagram));
     end = one.at + one.size;
-    for (const std::size_t skipped : {0, 1, 4, 16}) check_attributes(got->payload, skipped, 2);
+    for (const std::size_t skipped : {0U, 1U, 4U, 16U}) check_attributes(got->payload, skipped, 2);
     if (got->type == NLMSG_ERROR || got->type == NLMSG_DONE) {
       check_acknowledgement(*got);
     } else {
@@ -253,7 +257,7 @@ void check(bytes datagram) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   // Of the very size, so that a sanitizer sees each read past it; and at an odd address.
-  for (const std::size_t shift : {0, 1}) {
+  for (const std::size_t shift : {0U, 1U}) {
     const auto copy = std::make_unique<std::byte[]>(size + shift);
     if (size != 0) std::memcpy(copy.get() + shift, data, size);
     check({copy.get() + shift, size});

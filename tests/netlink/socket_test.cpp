@@ -106,7 +106,7 @@ TEST_CASE("a socket of each family has a port of its own, or the kernel is built
 TEST_CASE("a dump of links has each of them, whatever the room for datagrams", "[netlink]") {
   auto socket = netlink_socket::open(netlink_family::route).value();
   CHECK(socket.shortfall() == netlink_shortfall{});
-  for (const std::size_t datagrams : {1, 2, 32}) {
+  for (const std::size_t datagrams : {1U, 2U, 32U}) {
     auto batch = room(datagrams);
     const auto found = links(socket, batch);
     CHECK(found.contains("lo"));
