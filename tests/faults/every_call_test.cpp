@@ -20,9 +20,9 @@ using namespace scm::test;
 namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
-                      scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining(),
-                      scenarios_of_netlink()}) {
+  for (auto& more :
+       {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
+        scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining(), scenarios_of_netlink()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;
