@@ -111,7 +111,8 @@ TEST_CASE("what answers another request is passed over", "[netlink]") {
   const scripted kernel{{entry(9, 0, 5), end(9), end(0), entry(1, 0, 6), end(1)}};
   const auto list = list_unix_sockets();
   REQUIRE(list);
-  CHECK(list->sockets.size() == 1);
+  REQUIRE(list->sockets.size() == 1);
+  CHECK(list->sockets[0].inode == 6);
 }
 
 TEST_CASE("an overrun, a refusal and a malformed datagram end an answer, each with its own error", "[netlink]") {
