@@ -35,7 +35,8 @@ answer<guest_memory> guest_memory::map(const memory_table& table, scm::descripto
     auto mapped = scm::shared_memory::map(
         files.take(i), {.writable = true, .least = static_cast<std::size_t>(told.offset + told.size)});
     if (!mapped) return std::unexpected{fmt::format("region {} {}", i, mapped.error().detail().view())};
-    const auto bytes = mapped->writable().subspan(told.offset, told.size);
+    const auto bytes =
+        mapped->writable().subspan(static_cast<std::size_t>(told.offset), static_cast<std::size_t>(told.size));
     made.regions_.push_back({std::move(*mapped), told.guest_address, told.user_address, bytes});
   }
   return made;
@@ -55,8 +56,8 @@ bool guest_memory::find(std::uint64_t guest_address, std::uint64_t size, std::ve
       pieces.resize(before);
       return false;
     }
-    const auto rest = in->bytes.subspan(guest_address - in->guest_address);
-    const std::uint64_t here = std::min<std::uint64_t>(size, rest.size());
+    const auto rest = in->bytes.subspan(static_cast<std::size_t>(guest_address - in->guest_address));
+    const auto here = static_cast<std::size_t>(std::min<std::uint64_t>(size, rest.size()));
     pieces.push_back({rest.data(), here});
     guest_address += here;
     size -= here;

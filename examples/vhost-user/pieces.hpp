@@ -24,7 +24,7 @@ inline void drop_front(std::span<iovec>& pieces, std::uint64_t bytes) {
   }
   if (bytes != 0) {
     pieces.front().iov_base = static_cast<std::byte*>(pieces.front().iov_base) + bytes;
-    pieces.front().iov_len -= bytes;
+    pieces.front().iov_len -= static_cast<std::size_t>(bytes);
   }
 }
 
