@@ -105,7 +105,7 @@ TEST_CASE("no request reaches past the disk's last sector") {
   constexpr std::uint64_t sectors = connection::image_bytes / 512;
   const auto sector =
       GENERATE(std::uint64_t{sectors}, sectors - 1, sectors + 1, std::uint64_t{1} << 55, ~std::uint64_t{});
-  for (const std::uint32_t type : {VIRTIO_BLK_T_IN, VIRTIO_BLK_T_OUT})
+  for (const std::uint32_t type : {0U + VIRTIO_BLK_T_IN, 0U + VIRTIO_BLK_T_OUT})
     CHECK(one.perform(type, sector, 1024) == VIRTIO_BLK_S_IOERR);
   CHECK(one.perform(VIRTIO_BLK_T_IN, 0, 100) == VIRTIO_BLK_S_IOERR);  // no whole sector
   CHECK(one.perform(VIRTIO_BLK_T_IN, sectors - 1, 512) == VIRTIO_BLK_S_OK);
