@@ -12,12 +12,9 @@ namespace {
 // Rings: flags, index, entries; behind them, with VIRTIO_RING_F_EVENT_IDX, the other side's wish.
 constexpr std::size_t index_at = 2, entries_at = 4;
 
-std::uint16_t load(std::byte* at) {
-  return std::atomic_ref{*reinterpret_cast<std::uint16_t*>(at)}.load(std::memory_order_acquire);
-}
-void store(std::byte* at, std::uint16_t value) {
-  std::atomic_ref{*reinterpret_cast<std::uint16_t*>(at)}.store(value, std::memory_order_release);
-}
+// In one order for both sides: whoever writes an index and then reads the other's wish must not read it first.
+std::uint16_t load(std::byte* at) { return std::atomic_ref{*reinterpret_cast<std::uint16_t*>(at)}.load(); }
+void store(std::byte* at, std::uint16_t value) { std::atomic_ref{*reinterpret_cast<std::uint16_t*>(at)}.store(value); }
 
 vring_desc copy(const std::byte* table, std::size_t index) {
   vring_desc one;
@@ -110,14 +107,12 @@ void virtqueue::give(std::uint16_t head, std::uint32_t written) {
 
 bool virtqueue::sleep() {
   if (event_index_) store(used_ + entries_at + size_ * sizeof(vring_used_elem), next);
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // the wish is seen before the index is looked at
   return load(available_ + index_at) != next;
 }
 
 void virtqueue::tell() {
   const std::uint16_t before = std::exchange(told_, given_);
   if (before == given_ || !call) return;
-  std::atomic_thread_fence(std::memory_order_seq_cst);  // what was given is seen before the wish is looked at
   bool wanted = (load(available_) & VRING_AVAIL_F_NO_INTERRUPT) == 0;
   if (event_index_) {
     wanted = vring_need_event(load(available_ + entries_at + size_ * sizeof(std::uint16_t)), given_, before) != 0;
