@@ -19,6 +19,7 @@ net::awaitable<void> echo(scm::async_channel<scm::seqpacket> client) {
   }
 }
 
+// Until a connection cannot be accepted, for want of descriptors as a rule.
 net::awaitable<void> serve(scm::async_listener<scm::seqpacket> listener) {
   while (auto connection = co_await listener.async_accept()) {
     auto client = scm::async_channel<scm::seqpacket>::make(listener.get_executor(), std::move(*connection));

@@ -1,11 +1,11 @@
 #include "cli/socket_holders.hpp"
 
 #include "cli/bounds.hpp"
+#include "cli/process_table.hpp"
 #include "inspect/fdinfo.hpp"
 
 #include <scm/core/fd.hpp>
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -16,47 +16,35 @@
 #include <cerrno>
 #include <charconv>
 #include <cstddef>
-#include <memory>
 #include <string_view>
 
 namespace scm::cli {
 namespace {
 
-using folder = std::unique_ptr<DIR, int (*)(DIR*)>;
-
-folder opened(const std::string& path) { return {::opendir(path.c_str()), ::closedir}; }
-
-template <class Number>
-std::optional<Number> number_in(std::string_view text) {
-  Number value{};
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || stop != text.data() + text.size()) return {};
-  return value;
-}
-
 // "socket:[123]"
 std::optional<std::uint64_t> socket_inode(std::string_view target) {
   constexpr std::string_view before = "socket:[";
   if (!target.starts_with(before) || !target.ends_with(']')) return {};
-  return number_in<std::uint64_t>(target.substr(before.size(), target.size() - before.size() - 1));
+  target = target.substr(before.size(), target.size() - before.size() - 1);
+  std::uint64_t inode = 0;
+  const auto [stop, error] = std::from_chars(target.data(), target.data() + target.size(), inode);
+  if (error != std::errc{} || stop != target.data() + target.size()) return {};
+  return inode;
 }
 
 void look_through(pid_t process, socket_holders& out) {
-  const folder all = opened(fmt::format("/proc/{}/fd", process));
-  if (!all) {
-    if (errno == EACCES || errno == EPERM) out.hidden.push_back(process);
+  const auto hidden = [](int number) { return number == EACCES || number == EPERM; };
+  const auto directory = fmt::format("/proc/{}/fd", process);
+  const auto numbers = numbers_in(directory);
+  if (!numbers) {
+    if (hidden(numbers.error().value())) out.hidden.push_back(process);
     return;
   }
-  std::size_t left = bounds::descriptors_listed;
-  // The kernel lists by number, so that this ends even when the process opens and closes all the time.
-  while (const dirent* const entry = ::readdir(all.get())) {  // NOLINT(concurrency-mt-unsafe): a stream of our own
-    const auto number = number_in<int>(entry->d_name);
-    if (!number) continue;
-    if (left-- == 0) return;
+  for (const int number : *numbers) {
     std::array<char, 64> target;  // longer ones are no socket's
-    const ssize_t size = ::readlinkat(::dirfd(all.get()), entry->d_name, target.data(), target.size());
+    const ssize_t size = ::readlink(fmt::format("{}/{}", directory, number).c_str(), target.data(), target.size());
     if (size < 0) {
-      if (errno != EACCES && errno != EPERM) continue;
+      if (!hidden(errno)) continue;
       out.hidden.push_back(process);
       return;
     }
@@ -64,7 +52,7 @@ void look_through(pid_t process, socket_holders& out) {
     if (!inode) continue;
     auto& holders = out.by_inode[*inode];
     if (holders.empty() || holders.back().process != process) holders.push_back({process, {}});
-    holders.back().numbers.push_back(*number);
+    holders.back().numbers.push_back(number);
   }
 }
 
@@ -85,19 +73,12 @@ std::string content_of(const std::string& path, std::size_t most, Enough enough)
 
 }  // namespace
 
-std::optional<socket_holders> find_socket_holders() {
-  const folder all = opened("/proc");
-  if (!all) return {};
-  std::vector<pid_t> processes;
-  while (const dirent* const entry = ::readdir(all.get())) {  // NOLINT(concurrency-mt-unsafe): as above
-    if (const auto process = number_in<pid_t>(entry->d_name)) processes.push_back(*process);
-  }
-  std::ranges::sort(processes);
+result<socket_holders> find_socket_holders() {
+  auto processes = numbers_in("/proc");
+  if (!processes) return std::unexpected{processes.error()};
+  std::ranges::sort(*processes);
   socket_holders out;
-  for (const pid_t process : processes) look_through(process, out);
-  for (auto& [inode, holders] : out.by_inode) {
-    for (auto& one : holders) std::ranges::sort(one.numbers);
-  }
+  for (const pid_t process : *processes) look_through(process, out);
   return out;
 }
 

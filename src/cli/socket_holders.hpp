@@ -1,6 +1,8 @@
 /// Who has which sockets open: all processes' descriptors, looked through once.
 #pragma once
 
+#include <scm/core/result.hpp>
+
 #include <sys/types.h>
 
 #include <cstdint>
@@ -23,8 +25,8 @@ struct socket_holders {
   std::vector<pid_t> hidden;  ///< Processes whose descriptors may not be seen.
 };
 
-/// Looks through /proc. Processes that end meanwhile are left out. No value without /proc, with the reason in errno.
-[[nodiscard]] std::optional<socket_holders> find_socket_holders();
+/// Looks through /proc. Processes that end meanwhile are left out. Errors: those of opening /proc.
+[[nodiscard]] result<socket_holders> find_socket_holders();
 
 /// The name that a process gives itself; any bytes. Empty when it has ended.
 [[nodiscard]] std::string name_of_process(pid_t process);

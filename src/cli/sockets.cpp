@@ -256,8 +256,8 @@ int list(const options& chosen) {
   }
   auto holders = find_socket_holders();
   if (!holders) {
-    status = complain(fmt::format("cannot look into /proc: {}", os_code(errno).message()));
-    holders.emplace();
+    status = complain(fmt::format("cannot look into /proc: {}", holders.error().message()));
+    holders = socket_holders{};
   }
   listing found{all->sockets, *holders};
   found.choose(chosen);

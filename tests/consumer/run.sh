@@ -57,20 +57,6 @@ for version in 0.2 1.0; do
   fi
 done
 
-# Its worker is nobody, who may not be able to reach a shared library of this tree.
-if [[ $kind == static ]]; then
-  echo '--- the guide, from an empty folder'
-  guide=$source/docs/split-a-daemon.md
-  mkdir -p "$work/consumer-guide"
-  awk '/^```cmake/ { inside = 1; next } /^```/ { if (inside) exit } inside' "$guide" >"$work/consumer-guide/CMakeLists.txt"
-  awk '/^```/ { inside = 0 } /^\/\/ example:/ { inside = 1; text = "" } inside { text = text $0 "\n" } END { printf "%s", text }' \
-    "$guide" >"$work/consumer-guide/main.cpp"
-  "$cmake" -S "$work/consumer-guide" -B "$work/consumer-guide/build" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" \
-    -D CMAKE_PREFIX_PATH="$work/prefix" >/dev/null
-  "$cmake" --build "$work/consumer-guide/build"
-  "$work/consumer-guide/build/split"
-fi
-
 echo '--- pkg-config'
 export PKG_CONFIG_PATH=$pkgconfig
 pkg-config --exists 'scm >= 0.1'

@@ -1,7 +1,7 @@
 /// Channels and listeners on Boost.Asio: any completion token, so callbacks, futures and coroutines alike.
 #pragma once
 
-#include <scm/asio/operation.hpp>
+#include <scm/asio/object.hpp>
 #include <scm/channel/channel.hpp>
 #include <scm/channel/datagram.hpp>
 #include <scm/channel/listener.hpp>

@@ -1,7 +1,7 @@
 /// Records on Boost.Asio: any completion token.
 #pragma once
 
-#include <scm/asio/operation.hpp>
+#include <scm/asio/object.hpp>
 #include <scm/frame/record_channel.hpp>
 
 #include <boost/asio/use_awaitable.hpp>
