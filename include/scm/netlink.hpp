@@ -4,6 +4,7 @@
 #include <scm/netlink/acknowledgement.hpp>
 #include <scm/netlink/attribute.hpp>
 #include <scm/netlink/message.hpp>
+#include <scm/netlink/namespace_error.hpp>
 #include <scm/netlink/netlink_batch.hpp>
 #include <scm/netlink/netlink_family.hpp>
 #include <scm/netlink/netlink_reply.hpp>

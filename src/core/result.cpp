@@ -48,6 +48,9 @@ const char* text_of(int value) noexcept {
       return "the peer gave up a record that it had begun; what came of it was closed, and the next can be received";
     case errc::not_admitted:
       return "a descriptor is not what was agreed";
+    case errc::wrong_namespace:
+      return "this thread went to another network namespace and could not come back: end it, for all that it opens is "
+             "there";
   }
   return "unknown scm error";
 }

@@ -89,6 +89,7 @@ enum class call : unsigned char {
   sendmmsg,
   sendmsg,
   setgroups,
+  setns,
   setresgid,
   setresuid,
   setrlimit,
@@ -391,6 +392,10 @@ inline int setresgid(gid_t group) noexcept {
 }
 inline int setresuid(uid_t user) noexcept {
   return through<call::setresuid>([&] { return static_cast<int>(::syscall(setresuid_number, user, user, user)); });
+}
+/// Of the calling thread alone; `kind` is a CLONE_NEW….
+inline int setns(int fd, int kind) noexcept {
+  return through<call::setns>([&] { return ::setns(fd, kind); });
 }
 inline int setrlimit(int resource, const rlimit& limit) noexcept {
   return through<call::setrlimit>([&] { return ::setrlimit(static_cast<decltype(RLIMIT_NOFILE)>(resource), &limit); });

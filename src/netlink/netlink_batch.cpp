@@ -2,11 +2,24 @@
 
 #include "netlink/batch_vectors.hpp"
 
+#include <scm/core/control_items.hpp>
 #include <scm/core/limits.hpp>
 
 #include <algorithm>
 
 namespace scm::inline v0_1 {
+namespace {
+
+std::optional<credentials> credentials_in(std::span<const std::byte> control) noexcept {
+  control_view walk{control};
+  while (const auto message = walk.next()) {
+    if (kind_of(*message) != control_kind::credentials) continue;
+    if (const auto found = as_credentials(*message)) return *found;
+  }
+  return {};
+}
+
+}  // namespace
 
 netlink_batch::netlink_batch() noexcept = default;
 netlink_batch::netlink_batch(netlink_batch&& other) noexcept
@@ -40,9 +53,10 @@ result<netlink_batch> netlink_batch::make(std::size_t datagrams, std::size_t byt
   return made;
 }
 
-void netlink_batch::arm() noexcept {
+void netlink_batch::arm(bool credentials) noexcept {
   count_ = 0;
   vectors& all = *vectors_;
+  if (std::exchange(all.credentials, credentials) != credentials) all.used = all.headers.size();
   for (std::size_t i = 0; i != all.used; ++i) {
     all.headers[i] = {};
     msghdr& header = all.headers[i].msg_hdr;
@@ -51,6 +65,10 @@ void netlink_batch::arm() noexcept {
     all.names[i] = {};
     header.msg_name = &all.names[i];
     header.msg_namelen = sizeof all.names[i];
+    if (!credentials) continue;
+    all.controls[i] = {};
+    header.msg_control = all.controls[i].bytes.data();
+    header.msg_controllen = sizeof all.controls[i];
   }
   all.used = 0;
 }
@@ -65,7 +83,11 @@ void netlink_batch::judge(std::size_t count) noexcept {
     const bool named = header.msg_hdr.msg_namelen >= sizeof(sockaddr_nl) && all.names[i].nl_family == AF_NETLINK;
     one.sender = all.names[i].nl_pid;
     one.groups = all.names[i].nl_groups;
-    if (!named) {
+    if (all.credentials) {
+      const std::span room{all.controls[i].bytes};
+      one.credentials = credentials_in(room.first(std::min<std::size_t>(header.msg_hdr.msg_controllen, room.size())));
+    }
+    if (!named || (all.credentials && !one.credentials)) {
       one.loss = errc::malformed;
     } else if ((header.msg_hdr.msg_flags & MSG_TRUNC) != 0) {
       one.loss = errc::payload_cut;

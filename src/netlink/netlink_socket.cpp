@@ -56,7 +56,37 @@ auto within(borrowed_fd fd, short events, deadline until, Call attempt) noexcept
 result<netlink_socket> netlink_socket::open(netlink_family family, const netlink_options& options) noexcept {
   owned_fd fd{sys::netlink_socket(SOCK_RAW | SOCK_CLOEXEC, static_cast<int>(family))};
   if (!fd) return detail::os_failure();
+  return set_up(std::move(fd), options);
+}
 
+result<netlink_socket, namespace_error> netlink_socket::open_in(borrowed_fd network_namespace, netlink_family family,
+                                                                const netlink_options& options) noexcept {
+  const auto failed = [](std::error_code code, std::error_code stranded = {}) {
+    return std::unexpected{namespace_error{code, stranded}};
+  };
+  const owned_fd home{sys::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};
+  // Going to where one is asks for the same rights as coming back, and is the only way to ask.
+  if (!home || sys::setns(home.native_handle(), CLONE_NEWNET) != 0) return failed(detail::os_error());
+  if (sys::setns(network_namespace.native_handle(), CLONE_NEWNET) != 0) return failed(detail::os_error());
+  owned_fd fd{sys::netlink_socket(SOCK_RAW | SOCK_CLOEXEC, static_cast<int>(family))};
+  const auto refused = fd ? std::error_code{} : detail::os_error();
+  if (sys::setns(home.native_handle(), CLONE_NEWNET) != 0) return failed(errc::wrong_namespace, detail::os_error());
+  if (refused) return failed(refused);
+  // From here on it is the socket's namespace that counts, not the thread's.
+  auto made = set_up(std::move(fd), options);
+  if (!made) return failed(made.error());
+  return *std::move(made);
+}
+
+result<netlink_socket, namespace_error> netlink_socket::open_in(const char* network_namespace, netlink_family family,
+                                                                const netlink_options& options) noexcept {
+  // Not to wait for who opens a FIFO at the other end.
+  const owned_fd file{sys::open(network_namespace, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  if (!file) return std::unexpected{namespace_error{detail::os_error()}};
+  return open_in(file, family, options);
+}
+
+result<netlink_socket> netlink_socket::set_up(owned_fd fd, const netlink_options& options) noexcept {
   netlink_shortfall shortfall;
   const auto settle = [](result<bool> missing, bool& into) noexcept -> std::error_code {
     if (!missing) return missing.error();
@@ -71,6 +101,9 @@ result<netlink_socket> netlink_socket::open(netlink_family family, const netlink
   if (!failure && options.receive_buffer) {
     failure = settle(bounded_buffer(fd, *options.receive_buffer), shortfall.receive_buffer);
   }
+  if (!failure && options.credentials) {
+    if (const auto done = set(fd, SOL_SOCKET, SO_PASSCRED, 1); !done) failure = done.error();
+  }
   if (failure) return std::unexpected{failure};
 
   sockaddr_nl name{};
@@ -79,7 +112,7 @@ result<netlink_socket> netlink_socket::open(netlink_family family, const netlink
   socklen_t size = sizeof name;
   if (sys::bind(fd.native_handle(), generic, size) != 0) return detail::os_failure();
   if (sys::getsockname(fd.native_handle(), generic, &size) != 0) return detail::os_failure();
-  return netlink_socket{std::move(fd), name.nl_pid, shortfall};
+  return netlink_socket{std::move(fd), name.nl_pid, shortfall, options.credentials};
 }
 
 result<void> netlink_socket::join(std::uint32_t group) noexcept {
@@ -118,9 +151,9 @@ result<std::uint32_t> netlink_socket::request(std::uint16_t type, std::uint16_t 
 
 result<std::size_t> netlink_socket::receive(netlink_batch& into, deadline until) noexcept {
   if (into.datagrams_.empty()) return detail::os_failure(EINVAL);
-  into.arm();
+  into.arm(credentials_);
   netlink_batch::vectors& all = *into.vectors_;
-  // Descriptors cannot come over netlink (kernel fact A11), and there is no room for control data: none is asked for.
+  // Descriptors cannot come over netlink (kernel fact A11): control data has nothing to own.
   const auto got = within(fd_, POLLIN, until, [&]() noexcept {
     return sys::recvmmsg(fd_.native_handle(), all.headers.data(), static_cast<unsigned>(all.headers.size()),
                          MSG_DONTWAIT | MSG_CMSG_CLOEXEC);

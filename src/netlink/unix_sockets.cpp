@@ -84,13 +84,11 @@ bool take(unix_socket& into, const netlink_attribute& attribute) {
 }
 
 struct everything {
-  result<unix_socket_list, netlink_error> operator()() const noexcept {
-    auto socket = netlink_socket::open(netlink_family::sock_diag);
-    if (!socket) return std::unexpected{netlink_error{socket.error()}};
+  result<unix_socket_list, netlink_error> operator()(netlink_socket& socket) const noexcept {
     auto batch = netlink_batch::make(datagrams, limits::netlink_datagram_bytes);
     if (!batch) return std::unexpected{netlink_error{batch.error()}};
     for (int attempt = 1;; ++attempt) {
-      auto got = once(*socket, *batch);
+      auto got = once(socket, *batch);
       if (!got || !got->inconsistent || attempt == limits::netlink_dump_attempts) return got;
     }
   }
@@ -180,7 +178,14 @@ result<unix_socket, netlink_error> decode_unix_socket(const netlink_message& mes
 }
 
 result<unix_socket_list, netlink_error> list_unix_sockets(deadline until, std::size_t most) noexcept {
-  return everything{until, most}();
+  auto socket = netlink_socket::open(netlink_family::sock_diag);
+  if (!socket) return std::unexpected{netlink_error{socket.error()}};
+  return list_unix_sockets(*socket, until, most);
+}
+
+result<unix_socket_list, netlink_error> list_unix_sockets(netlink_socket& asked, deadline until,
+                                                          std::size_t most) noexcept {
+  return everything{until, most}(asked);
 }
 
 }  // namespace scm::inline v0_1

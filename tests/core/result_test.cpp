@@ -14,7 +14,7 @@ using scm::errc;
 
 namespace {
 
-constexpr int last = static_cast<int>(errc::not_admitted);
+constexpr int last = static_cast<int>(errc::wrong_namespace);
 
 }  // namespace
 

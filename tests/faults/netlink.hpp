@@ -61,6 +61,22 @@ inline std::vector<scenario> scenarios_of_netlink() {
                      },
                  .exceptions = of_netlink_options(),
                  .stumble = {{sys::call::setsockopt, EPERM}}});
+  all.push_back(
+      {.name = "a netlink socket is opened in a network namespace",
+       .run =
+           [](const ordeal& run) {
+             // The own one, in which no fault can leave the thread astray.
+             return run([] {
+               return code_of(
+                   netlink_socket::open_in("/proc/self/ns/net", netlink_family::uevent, {.credentials = true}));
+             });
+           },
+       .exceptions =
+           [] {
+             auto exceptions = of_netlink_options();
+             exceptions.push_back({.then = answers(errc::wrong_namespace), .which = sys::call::setns, .occurrence = 3});
+             return exceptions;
+           }()});
   all.push_back({.name = "groups are joined and left",
                  .run =
                      [](const ordeal& run) {

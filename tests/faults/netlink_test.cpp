@@ -2,14 +2,18 @@
 #include "netlink/built.hpp"
 #include "support/catch.hpp"
 #include "support/faults.hpp"
+#include "support/skip.hpp"
 
 #include <scm/channel.hpp>
 #include <scm/netlink.hpp>
 
+#include <fcntl.h>
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 
+#include <cerrno>
 #include <cstring>
+#include <utility>
 #include <vector>
 
 using namespace scm;
@@ -74,6 +78,70 @@ TEST_CASE("options that an older kernel lacks are told, and the socket works wit
         .value();
   }();
   CHECK(unforced.shortfall() == netlink_shortfall{.receive_buffer = true});
+}
+
+TEST_CASE("a thread that cannot come back from another namespace is told so, whatever else went wrong", "[netlink]") {
+  const owned_fd here{::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)};  // where nobody gets lost
+  if (!netlink_socket::open_in(here, netlink_family::route)) SCM_SKIP("network namespaces are for the privileged");
+  const auto hop = [&](int first, int last, int no_socket = 0) {
+    int asked = 0;
+    const faults failing{[&](sys::call which, void*, long& result) {
+      const bool nowhere = which == sys::call::setns && ++asked >= first && asked <= last;
+      const bool none = which == sys::call::socket && no_socket != 0;
+      if (!nowhere && !none) return false;
+      errno = none ? no_socket : ENOMEM;
+      result = -1;
+      return true;
+    }};
+    const auto got = netlink_socket::open_in(here, netlink_family::route);
+    REQUIRE_FALSE(got);
+    return std::pair{got.error(), asked};
+  };
+  const std::error_code no_memory{ENOMEM, std::system_category()};
+  for (const int no_socket : {0, EMFILE}) {
+    const auto [lost, asked] = hop(3, 3, no_socket);
+    CHECK(asked == 3);
+    CHECK(lost == errc::wrong_namespace);
+    CHECK(lost.stranded == no_memory);
+  }
+  // On the way there it is where it was.
+  for (const int nth : {1, 2}) {
+    const auto [refused, asked] = hop(nth, nth);
+    CHECK(asked == nth);
+    CHECK(refused == no_memory);
+    CHECK_FALSE(refused.stranded);
+  }
+  const auto [returned, asked] = hop(0, 0, EMFILE);
+  CHECK(asked == 3);
+  CHECK(returned == std::errc::too_many_files_open);
+  CHECK_FALSE(returned.stranded);
+}
+
+TEST_CASE("a datagram without the credentials that were asked for is lost", "[netlink]") {
+  auto socket = netlink_socket::open(netlink_family::route, {.credentials = true}).value();
+  auto batch = netlink_batch::make(3, 64).value();
+  const faults lying{[](sys::call which, void* argument, long& result) {
+    if (which != sys::call::recvmmsg) return false;
+    auto* const headers = static_cast<sys::messages_asked*>(argument)->headers;
+    const cmsghdr credentials{CMSG_LEN(sizeof(ucred)), SOL_SOCKET, SCM_CREDENTIALS};
+    const auto control = [&](int i, std::size_t claimed) {
+      msghdr& header = headers[i].msg_hdr;
+      static_cast<sockaddr_nl*>(header.msg_name)->nl_family = AF_NETLINK;
+      std::memcpy(header.msg_control, &credentials, sizeof credentials);  // and process 0, which was there
+      header.msg_controllen = claimed;
+    };
+    control(0, 0);
+    control(1, CMSG_LEN(sizeof(ucred)) - 1);
+    control(2, std::size_t{1} << 40);
+    result = 3;
+    return true;
+  }};
+  REQUIRE(socket.receive(batch) == 3U);
+  for (const std::size_t i : {0U, 1U}) {
+    CHECK(batch[i].loss == errc::malformed);
+    CHECK_FALSE(batch[i].from_kernel());
+  }
+  CHECK(batch[2].from_kernel());
 }
 
 TEST_CASE("a list that changed while it was made is asked for again", "[netlink]") {

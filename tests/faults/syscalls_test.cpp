@@ -563,6 +563,7 @@ constexpr operation operations[] = {
      [](collected& of) {
        std::optional<netlink_socket> made;
        of([&] { keep(made, netlink_socket::open(netlink_family::route, {.receive_buffer = 1 << 16})); });
+       of([&] { keep(made, netlink_socket::open(netlink_family::uevent, {.credentials = true})); });
        // As if forcing the buffer were not permitted: the second call does without the two options.
        of(
            [&] {
@@ -571,6 +572,18 @@ constexpr operation operations[] = {
                                        {.receive_buffer = 1 << 16, .extended_acks = false, .strict_checking = false}));
            },
            failing_once({{call::setsockopt, EPERM}}));
+     }},
+    {"`open_in` of another network namespace adds",
+     [](collected& of) {
+       std::optional<netlink_socket> made;
+       collected there, here;
+       const auto granted = [](call which, void*, long& result) {
+         result = 0;
+         return which == call::setns;
+       };
+       there([&] { keep(made, netlink_socket::open_in("/proc/self/ns/net", netlink_family::route)); }, granted);
+       here([&] { keep(made, netlink_socket::open(netlink_family::route)); });
+       of.add_difference(there, here);
      }},
     {"`join`, `leave` of a netlink group",
      [](collected& of) {

@@ -131,6 +131,8 @@ inline std::span<const int> plausible(sys::call which) {
                  EMSGSIZE, ENOBUFS, ENOENT, ENOMEM, ENOTCONN, ENOTSOCK, EPERM, EPIPE, ESRCH, ETOOMANYREFS)
     case setgroups:
       SCM_ERRORS(EFAULT, EINVAL, ENOMEM, EPERM)
+    case setns:
+      SCM_ERRORS(EBADF, EINVAL, ENOMEM, EPERM, ESRCH)
     case setresgid:
     case setresuid:
       SCM_ERRORS(EAGAIN, EINVAL, EPERM)

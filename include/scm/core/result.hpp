@@ -38,6 +38,7 @@ enum class errc {
   record_cut,           ///< The peer was gone before its record was whole.
   abandoned,            ///< The peer gave up a record that it had begun; those that follow are not affected.
   not_admitted,         ///< A descriptor is not what was agreed (`admission`).
+  wrong_namespace,      ///< The calling thread is in another network namespace and could not come back from it.
 };
 
 /// The category of `errc`; its messages say what happened and what to try.

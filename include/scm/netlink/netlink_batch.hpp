@@ -1,6 +1,7 @@
 /// Room for the netlink datagrams of one receive, taken once and used again.
 #pragma once
 
+#include <scm/core/credentials.hpp>
 #include <scm/core/result.hpp>
 
 #include <cstddef>
@@ -20,10 +21,17 @@ struct netlink_datagram {
   /// The sender's address, which the kernel wrote: 0 is the kernel itself, and no process can have it.
   std::uint32_t sender = 0;
   std::uint32_t groups = 0;  ///< The multicast group it was sent to as a bit, of the first 32; 0 for us alone.
-  /// Why it is not handed out: `payload_cut` when it was longer than the room, `malformed` when it has no sender.
+  /// With `netlink_options::credentials`: of the process that caused it; process 0, which none can claim, when none
+  /// did. A process has the number here that it has in its own pid namespace.
+  std::optional<scm::credentials> credentials;
+  /// Why it is not handed out: `payload_cut` when it was longer than the room, `malformed` when it has no sender, or
+  /// not the credentials that were asked for.
   std::optional<std::error_code> loss;
 
-  [[nodiscard]] bool from_kernel() const noexcept { return sender == 0 && !loss; }
+  /// Whether it is the kernel's: by its address and, with `netlink_options::credentials`, by those too.
+  [[nodiscard]] bool from_kernel() const noexcept {
+    return sender == 0 && !loss && (!credentials || credentials->pid == 0);
+  }
 };
 
 /// Threads: as a value.
@@ -51,7 +59,7 @@ class SCM_API netlink_batch {
   friend class netlink_socket;
   struct vectors;  // what the kernel is given and gives
   netlink_batch() noexcept;
-  void arm() noexcept;
+  void arm(bool credentials) noexcept;
   void judge(std::size_t count) noexcept;
 
   std::unique_ptr<vectors> vectors_;

@@ -35,7 +35,7 @@ class SCM_API netlink_reply {
 
  private:
   [[nodiscard]] bool is_ours(const netlink_datagram& datagram) const noexcept {
-    return datagram.sender == 0 && datagram.groups == 0;
+    return (datagram.loss ? datagram.sender == 0 : datagram.from_kernel()) && datagram.groups == 0;
   }
 
   netlink_socket* socket_;

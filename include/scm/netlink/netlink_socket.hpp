@@ -3,6 +3,7 @@
 
 #include <scm/core/deadline.hpp>
 #include <scm/core/fd.hpp>
+#include <scm/netlink/namespace_error.hpp>
 #include <scm/netlink/netlink_batch.hpp>
 #include <scm/netlink/netlink_family.hpp>
 
@@ -19,6 +20,9 @@ struct netlink_options {
   std::optional<std::size_t> receive_buffer{};
   bool extended_acks = true;    ///< NETLINK_EXT_ACK: the kernel says in words what was wrong (Linux 4.12).
   bool strict_checking = true;  ///< NETLINK_GET_STRICT_CHK: what a dump does not understand is refused (Linux 4.20).
+  /// SO_PASSCRED: each datagram has `netlink_datagram::credentials`. For uevents: what a process that may makes the
+  /// kernel tell others comes from the kernel's address.
+  bool credentials = false;
 };
 
 /// What was asked for and is not there: the socket works without.
@@ -35,6 +39,21 @@ class SCM_API netlink_socket {
   /// A socket of `family` on a port that the kernel chose. Errors: EPROTONOSUPPORT for a family that this kernel is
   /// built without, EMFILE and others of socket(2), setsockopt(2), bind(2).
   [[nodiscard]] static result<netlink_socket> open(netlink_family family, const netlink_options& options = {}) noexcept;
+
+  /// The same in another network namespace, which the calling thread goes to for one socket(2) and comes back from. It
+  /// is told by a descriptor of it (/proc/PID/ns/net, /run/netns/NAME), by a pidfd of a process in it, or by such a
+  /// path; opening the path waits for nobody. Other threads stay where they are.
+  ///
+  /// That it may come back is asked before it leaves, so that a refusal costs nothing: that takes CAP_SYS_ADMIN in the
+  /// user namespaces of both, and /proc (setns(2)). Errors: `wrong_namespace` alone says that the thread did not come
+  /// back, see `namespace_error`; EPERM, EINVAL for what is no network namespace, ENOENT and others of open(2), and
+  /// those of `open`.
+  [[nodiscard]] static result<netlink_socket, namespace_error> open_in(borrowed_fd network_namespace,
+                                                                       netlink_family family,
+                                                                       const netlink_options& options = {}) noexcept;
+  [[nodiscard]] static result<netlink_socket, namespace_error> open_in(const char* network_namespace,
+                                                                       netlink_family family,
+                                                                       const netlink_options& options = {}) noexcept;
 
   /// For an event loop; POLLIN says that a receive has something to say.
   [[nodiscard]] borrowed_fd fd() const& noexcept { return fd_; }
@@ -63,13 +82,15 @@ class SCM_API netlink_socket {
   [[nodiscard]] result<std::size_t> receive(netlink_batch& into, deadline until = no_deadline) noexcept;
 
  private:
-  netlink_socket(owned_fd fd, std::uint32_t port, netlink_shortfall shortfall) noexcept
-      : fd_{std::move(fd)}, port_{port}, shortfall_{shortfall} {}
+  static result<netlink_socket> set_up(owned_fd fd, const netlink_options& options) noexcept;
+  netlink_socket(owned_fd fd, std::uint32_t port, netlink_shortfall shortfall, bool credentials) noexcept
+      : fd_{std::move(fd)}, port_{port}, shortfall_{shortfall}, credentials_{credentials} {}
 
   owned_fd fd_;
   std::uint32_t port_;
   std::uint32_t sequence_ = 0;
   netlink_shortfall shortfall_;
+  bool credentials_;
 };
 
 }  // namespace scm::inline v0_1

@@ -4,6 +4,7 @@
 #include <scm/core/address.hpp>
 #include <scm/core/deadline.hpp>
 #include <scm/netlink/acknowledgement.hpp>
+#include <scm/netlink/netlink_socket.hpp>
 
 #include <sys/types.h>
 
@@ -74,5 +75,9 @@ struct unix_socket_list {
 /// `timed_out`, and those of `netlink_socket::open` and of `netlink_reply`.
 [[nodiscard]] SCM_API result<unix_socket_list, netlink_error> list_unix_sockets(
     deadline until = no_deadline, std::size_t most = limits::unix_sockets) noexcept;
+/// Those of the network namespace that `asked` is in, which is a socket of `netlink_family::sock_diag` and has joined
+/// no groups.
+[[nodiscard]] SCM_API result<unix_socket_list, netlink_error> list_unix_sockets(
+    netlink_socket& asked, deadline until = no_deadline, std::size_t most = limits::unix_sockets) noexcept;
 
 }  // namespace scm::inline v0_1
