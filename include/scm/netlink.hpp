@@ -8,5 +8,6 @@
 #include <scm/netlink/netlink_batch.hpp>
 #include <scm/netlink/netlink_family.hpp>
 #include <scm/netlink/netlink_reply.hpp>
+#include <scm/netlink/netlink_requests.hpp>
 #include <scm/netlink/netlink_socket.hpp>
 #include <scm/netlink/unix_sockets.hpp>

@@ -4,7 +4,7 @@
 
 namespace scm::inline v0_1 {
 
-result<std::optional<netlink_message>, netlink_error> netlink_reply::next() noexcept {
+result<std::optional<netlink_message>, netlink_error> netlink_reply::next_until(deadline until) noexcept {
   const auto failed = [this](const netlink_error& why) {
     over_ = true;
     return std::unexpected{why};
@@ -28,7 +28,7 @@ result<std::optional<netlink_message>, netlink_error> netlink_reply::next() noex
 
     if (next_datagram_ == datagrams_) {
       next_datagram_ = datagrams_ = 0;
-      const auto got = socket_->receive(*batch_, until_);
+      const auto got = socket_->receive(*batch_, until);
       if (!got) {
         over_ = !detail::would_block(got.error()) && got.error() != std::errc::timed_out;
         return std::unexpected{netlink_error{got.error()}};

@@ -1,9 +1,9 @@
 #include <scm/netlink/netlink_socket.hpp>
 
-#include "channel/wait.hpp"
 #include "core/os_error.hpp"
 #include "core/sys.hpp"
 #include "netlink/batch_vectors.hpp"
+#include "netlink/within.hpp"
 
 #include <algorithm>
 #include <climits>
@@ -30,25 +30,6 @@ result<bool> bounded_buffer(borrowed_fd fd, std::size_t bytes) noexcept {
   if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, size)) return false;
   if (const auto done = set(fd, SOL_SOCKET, SO_RCVBUF, size); !done) return std::unexpected{done.error()};
   return true;
-}
-
-// The attempts of one call that does not wait, until one is neither EAGAIN nor EINTR or the time is over.
-template <class Call>
-auto within(borrowed_fd fd, short events, deadline until, Call attempt) noexcept -> result<decltype(attempt())> {
-  detail::waiter wait{until};
-  for (;;) {
-    const auto got = attempt();
-    if (got >= 0) return got;
-    std::error_code why;
-    if (errno == EINTR) {
-      why = wait.interrupted();
-    } else if (errno == EAGAIN) {
-      why = wait.ready(fd, events);
-    } else {
-      why = detail::os_error();
-    }
-    if (why) return std::unexpected{why};
-  }
 }
 
 }  // namespace
@@ -122,17 +103,23 @@ result<void> netlink_socket::leave(std::uint32_t group) noexcept {
   return set(fd_, SOL_NETLINK, NETLINK_DROP_MEMBERSHIP, static_cast<int>(group));
 }
 
-result<std::uint32_t> netlink_socket::request(std::uint16_t type, std::uint16_t flags,
-                                              std::span<const std::byte> payload, deadline until) noexcept {
-  nlmsghdr header{};
-  if (payload.size() > limits::netlink_bytes - sizeof header) return std::unexpected{make_error_code(errc::over_limit)};
+result<void> netlink_socket::fill(nlmsghdr& header, std::uint16_t type, std::uint16_t flags,
+                                  std::size_t payload) noexcept {
+  header = {};
+  if (payload > limits::netlink_bytes - sizeof header) return std::unexpected{make_error_code(errc::over_limit)};
   if (++sequence_ == 0) ++sequence_;  // 0 is what nobody asked for
-  header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + payload.size());
+  header.nlmsg_len = static_cast<std::uint32_t>(sizeof header + payload);
   header.nlmsg_type = type;
   header.nlmsg_flags = static_cast<std::uint16_t>(flags | NLM_F_REQUEST | NLM_F_ACK);
   header.nlmsg_seq = sequence_;
   header.nlmsg_pid = port_;
+  return {};
+}
 
+result<std::uint32_t> netlink_socket::request(std::uint16_t type, std::uint16_t flags,
+                                              std::span<const std::byte> payload, deadline until) noexcept {
+  nlmsghdr header;
+  if (const auto made = fill(header, type, flags, payload.size()); !made) return std::unexpected{made.error()};
   sockaddr_nl kernel{};
   kernel.nl_family = AF_NETLINK;
   iovec parts[] = {{&header, sizeof header}, {const_cast<std::byte*>(payload.data()), payload.size()}};
@@ -141,7 +128,7 @@ result<std::uint32_t> netlink_socket::request(std::uint16_t type, std::uint16_t 
   message.msg_namelen = sizeof kernel;
   message.msg_iov = parts;
   message.msg_iovlen = 2;
-  const auto sent = within(fd_, POLLOUT, until, [&]() noexcept {
+  const auto sent = detail::within(fd_, POLLOUT, until, [&]() noexcept {
     return sys::sendmsg(fd_.native_handle(), message, MSG_NOSIGNAL | MSG_DONTWAIT);
   });
   if (!sent) return std::unexpected{sent.error()};
@@ -154,7 +141,7 @@ result<std::size_t> netlink_socket::receive(netlink_batch& into, deadline until)
   into.arm(credentials_);
   netlink_batch::vectors& all = *into.vectors_;
   // Descriptors cannot come over netlink (kernel fact A11): control data has nothing to own.
-  const auto got = within(fd_, POLLIN, until, [&]() noexcept {
+  const auto got = detail::within(fd_, POLLIN, until, [&]() noexcept {
     return sys::recvmmsg(fd_.native_handle(), all.headers.data(), static_cast<unsigned>(all.headers.size()),
                          MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
   });

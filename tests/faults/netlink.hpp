@@ -98,6 +98,21 @@ inline std::vector<scenario> scenarios_of_netlink() {
                    .wait = how,
                    .exceptions = {{.then = cannot_be, .which = sys::call::sendmsg, .number = ETOOMANYREFS}}});
   }
+  for (const waits how : {waits::forever, waits::until_deadline, waits::never}) {
+    all.push_back({.name = "netlink requests are sent together",
+                   .run =
+                       [how](const ordeal& run) {
+                         auto socket = netlink_socket::open(netlink_family::route).value();
+                         auto requests = netlink_requests::make(socket, 3).value();
+                         const ifinfomsg loopback{0, 0, 0, 1, 0, 0};
+                         for (int i = 0; i != 3; ++i) {
+                           requests.add(RTM_GETLINK, 0, std::as_bytes(std::span{&loopback, 1})).value();
+                         }
+                         return run([&] { return code_of(requests.send(deadline_of(how))); });
+                       },
+                   .wait = how,
+                   .exceptions = {{.then = cannot_be, .which = sys::call::sendmmsg, .number = ETOOMANYREFS}}});
+  }
   all.push_back({.name = "all Unix sockets are listed",
                  .run =
                      [](const ordeal& run) {

@@ -197,6 +197,32 @@ TEST_CASE("an overrun, a refusal and a malformed datagram end an answer, each wi
   CHECK(list_unix_sockets().error().code() == std::errc::no_buffer_space);
 }
 
+TEST_CASE("what the kernel took of several requests is not sent again, not even what it cut", "[netlink]") {
+  auto socket = netlink_socket::open(netlink_family::route).value();
+  auto requests = netlink_requests::make(socket, 4).value();
+  for (int i = 0; i != 4; ++i) REQUIRE(requests.add(16, 0, built{}.number(i).bytes_of("four").bytes));
+  int taken = 1000;
+  unsigned cut = 0;
+  const faults kernel{[&](sys::call which, void* argument, long& result) {
+    if (which != sys::call::sendmmsg) return false;
+    const auto& [headers, count] = *static_cast<sys::messages_asked*>(argument);
+    for (unsigned i = 0; i != count; ++i) headers[i].msg_len = 24 - cut;
+    result = taken;
+    return true;
+  }};
+  taken = 1;
+  CHECK(requests.send() == 1U);
+  CHECK(requests.size() == 3);
+  cut = 1;
+  CHECK(requests.send().error() == std::errc::message_size);
+  CHECK(requests.size() == 2);
+  cut = 0;
+  taken = 1000;
+  CHECK(requests.send() == 2U);
+  CHECK(requests.empty());
+  CHECK(requests.send() == 0U);
+}
+
 TEST_CASE("a datagram without a sender is lost, and a count beyond what was asked for is held to it", "[netlink]") {
   auto socket = netlink_socket::open(netlink_family::route).value();
   auto batch = netlink_batch::make(2, 64).value();

@@ -594,6 +594,14 @@ constexpr operation operations[] = {
        });
      }},
     {"a netlink request, and its answer", [](collected& of) { ask_for_links(of, {}); }},
+    {"netlink requests sent together",
+     [](collected& of) {
+       auto socket = netlink_socket::open(netlink_family::route).value();
+       auto requests = netlink_requests::make(socket, 2).value();
+       const ifinfomsg none{};
+       for (int i = 0; i != 2; ++i) requests.add(RTM_GETLINK, 0, std::as_bytes(std::span{&none, 1})).value();
+       of([&] { (void)requests.send(in(1min)); }, failing_once({{call::sendmmsg, EAGAIN}}));
+     }},
     {"the same when it must wait",
      [](collected& of) { ask_for_links(of, {{call::sendmsg, EAGAIN}, {call::recvmmsg, EAGAIN}}); }},
     {"`list_unix_sockets`",

@@ -182,6 +182,70 @@ TEST_CASE("each request has a number of its own, never 0", "[netlink]") {
   CHECK_FALSE(numbers.contains(0));
 }
 
+TEST_CASE("requests go out together, and each has its answer", "[netlink]") {
+  auto socket = netlink_socket::open(netlink_family::route, {.receive_buffer = 1 << 20}).value();
+  auto requests = netlink_requests::make(socket, 32).value();
+  CHECK(requests.capacity() == 32);
+  const auto loopback = built{}.number(ifinfomsg{0, 0, 0, 1, 0, 0}).bytes;
+  const auto nothing = built{}.number(ifinfomsg{0, 0, 0, 0x7ffffff0, 0, 0}).bytes;
+  constexpr std::size_t amiss = 7;
+  for (int round = 0; round != 2; ++round) {  // in the same room
+    std::vector<std::uint32_t> numbers;
+    for (std::size_t i = 0; i != 32; ++i) {
+      numbers.push_back(requests.add(RTM_GETLINK, 0, i == amiss ? nothing : loopback).value());
+    }
+    CHECK(requests.add(RTM_GETLINK, 0, loopback).error() == errc::over_limit);
+    CHECK(requests.send(in(1min)) == 32U);
+    CHECK(requests.empty());
+    auto batch = room(16, 8192);
+    netlink_reply reply{socket, batch, numbers[0], in(1min)};
+    for (std::size_t i = 0; i != 32; ++i) {
+      reply.turn_to(numbers[i]);
+      auto message = reply.next();
+      if (i == amiss) {
+        REQUIRE_FALSE(message);
+        CHECK(message.error().code() == std::errc::no_such_device);
+        continue;
+      }
+      REQUIRE(message);
+      REQUIRE(*message);
+      CHECK(name_of_link(**message) == "lo");
+      message = reply.next();
+      REQUIRE(message);
+      CHECK_FALSE(*message);
+    }
+  }
+}
+
+TEST_CASE("a request that cannot be sent ends the count of those before it, and is told by the next send",
+          "[netlink]") {
+  auto socket = netlink_socket::open(netlink_family::route).value();
+  auto requests = netlink_requests::make(socket, 4).value();
+  const auto loopback = built{}.number(ifinfomsg{0, 0, 0, 1, 0, 0}).bytes;
+  const std::vector<std::byte> huge(64U << 20);  // more than any send buffer
+  for (const std::vector<std::byte>* const payload : {&loopback, &loopback, &huge, &loopback}) {
+    REQUIRE(requests.add(RTM_GETLINK, 0, *payload));
+  }
+  CHECK(requests.send(in(1min)) == 2U);
+  CHECK(requests.send(in(1min)).error() == std::errc::message_size);
+  CHECK(requests.size() == 2);
+  requests.skip();
+  CHECK(requests.send(in(1min)) == 1U);
+  CHECK(requests.empty());
+  requests.skip();
+  CHECK(requests.send() == 0U);
+
+  REQUIRE(requests.add(RTM_GETLINK, 0, loopback));
+  auto moved = std::move(requests);
+  CHECK(moved.size() == 1);
+  CHECK(requests.capacity() == 0);
+  CHECK(requests.add(RTM_GETLINK, 0, loopback).error() == errc::over_limit);
+  moved.clear();
+  CHECK(moved.empty());
+  CHECK(netlink_requests::make(socket, 0).error() == std::errc::invalid_argument);
+  CHECK(netlink_requests::make(socket, 1025).error() == std::errc::invalid_argument);
+}
+
 TEST_CASE("what is left of an answer is passed over by the next", "[netlink]") {
   auto socket = netlink_socket::open(netlink_family::route).value();
   auto batch = room(1);

@@ -58,7 +58,7 @@ struct asio_state {
 
 template <class Error>
 Error asio_error(std::error_code code) noexcept {
-  if constexpr (std::is_same_v<Error, std::error_code>) {
+  if constexpr (std::is_convertible_v<std::error_code, Error>) {
     return code;
   } else {
     Error with{};

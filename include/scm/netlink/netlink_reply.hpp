@@ -28,12 +28,23 @@ class SCM_API netlink_reply {
   ///
   /// Errors, after each of which the answer is over: the kernel's; `payload_cut` when a datagram did not fit the batch;
   /// `malformed`; and those of `netlink_socket::receive`, of which `timed_out` and EAGAIN alone can be tried again.
-  [[nodiscard]] result<std::optional<netlink_message>, netlink_error> next() noexcept;
+  [[nodiscard]] result<std::optional<netlink_message>, netlink_error> next() noexcept { return next_until(until_); }
+  /// Never waits: EAGAIN when nothing has come yet.
+  [[nodiscard]] result<std::optional<netlink_message>, netlink_error> try_next() noexcept {
+    return next_until(dont_wait);
+  }
+
+  /// Goes on with the answer to a request that was sent after this one: what of it has been received is not lost.
+  void turn_to(std::uint32_t sequence) noexcept {
+    sequence_ = sequence;
+    inconsistent_ = over_ = false;
+  }
 
   /// What was listed changed meanwhile (NLM_F_DUMP_INTR): entries can be missing, or come twice. Ask again.
   [[nodiscard]] bool inconsistent() const noexcept { return inconsistent_; }
 
  private:
+  result<std::optional<netlink_message>, netlink_error> next_until(deadline until) noexcept;
   [[nodiscard]] bool is_ours(const netlink_datagram& datagram) const noexcept {
     return (datagram.loss ? datagram.sender == 0 : datagram.from_kernel()) && datagram.groups == 0;
   }

@@ -12,6 +12,8 @@
 #include <optional>
 #include <span>
 
+struct nlmsghdr;
+
 namespace scm::inline v0_1 {
 
 struct netlink_options {
@@ -82,6 +84,8 @@ class SCM_API netlink_socket {
   [[nodiscard]] result<std::size_t> receive(netlink_batch& into, deadline until = no_deadline) noexcept;
 
  private:
+  friend class netlink_requests;
+  result<void> fill(nlmsghdr& header, std::uint16_t type, std::uint16_t flags, std::size_t payload) noexcept;
   static result<netlink_socket> set_up(owned_fd fd, const netlink_options& options) noexcept;
   netlink_socket(owned_fd fd, std::uint32_t port, netlink_shortfall shortfall, bool credentials) noexcept
       : fd_{std::move(fd)}, port_{port}, shortfall_{shortfall}, credentials_{credentials} {}
