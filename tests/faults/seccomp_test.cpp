@@ -13,8 +13,10 @@
 #include <scm/channel.hpp>
 #include <scm/frame.hpp>
 #include <scm/inspect.hpp>
+#include <scm/netlink.hpp>
 #include <scm/process.hpp>
 
+#include <linux/rtnetlink.h>
 #include <mqueue.h>
 #include <sys/resource.h>
 
@@ -23,6 +25,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,7 +99,7 @@ test::seccomp_filter filter_of(const test::words& calls) {
       } else if (number == SYS_sendmmsg) {
         filter.allow(number, 3, MSG_NOSIGNAL | MSG_DONTWAIT);
       } else if (number == SYS_socket) {
-        filter.allow(number, 0, AF_UNIX);
+        filter.allow(number, 0, AF_UNIX | AF_NETLINK);
       } else if (number == SYS_accept4) {
         filter.allow(number, 3, SOCK_CLOEXEC);
       } else {
@@ -281,6 +284,32 @@ const std::map<std::string, use>& uses() {
              if (!describe(got->descriptors[i])) return false;
            }
            return true;
+         };
+       }},
+      {"asks the kernel by netlink on a socket that it has, one by one and together, and hears it with a deadline",
+       [](const test::temporary_folder&) {
+         auto socket = std::make_shared<netlink_socket>(netlink_socket::open(netlink_family::route).value());
+         auto batch = std::make_shared<netlink_batch>(netlink_batch::make(4, 8192).value());
+         auto requests = std::make_shared<netlink_requests>(netlink_requests::make(*socket, 1).value());
+         return [socket, batch, requests] {
+           const ifinfomsg loopback{0, 0, 0, 1, 0, 0};
+           const auto bytes = std::as_bytes(std::span{&loopback, 1});
+           const auto number = socket->request(RTM_GETLINK, 0, bytes);
+           if (!number || !requests->add(RTM_GETLINK, 0, bytes) || !requests->send()) return false;
+           netlink_reply reply{*socket, *batch, *number, in(1min)};
+           const auto link = reply.next();
+           if (!link || !*link) return false;
+           while (socket->receive(*batch, dont_wait)) {
+           }
+           return socket->receive(*batch, in(1ms)).error() == std::errc::timed_out;
+         };
+       }},
+      {"lists all Unix sockets",
+       [](const test::temporary_folder&) {
+         auto ends = shared_pair<stream>();
+         return [ends] {
+           const auto list = list_unix_sockets();
+           return list && list->sockets.size() >= 2;
          };
        }},
       {"takes over what it was started with, and leaves some of it",
