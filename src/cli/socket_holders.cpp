@@ -1,12 +1,14 @@
 #include "cli/socket_holders.hpp"
 
 #include "cli/bounds.hpp"
-#include "cli/process_table.hpp"
+#include "core/sys.hpp"
 #include "inspect/fdinfo.hpp"
 
 #include <scm/core/fd.hpp>
 
 #include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -40,9 +42,14 @@ void look_through(pid_t process, socket_holders& out) {
     if (hidden(numbers.error().value())) out.hidden.push_back(process);
     return;
   }
+  // From there on: the way to it is most of what a name costs.
+  const owned_fd at{::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC)};
+  if (!at) return;
   for (const int number : *numbers) {
     std::array<char, 64> target;  // longer ones are no socket's
-    const ssize_t size = ::readlink(fmt::format("{}/{}", directory, number).c_str(), target.data(), target.size());
+    std::array<char, 16> name{};
+    std::to_chars(name.data(), name.data() + name.size() - 1, number);
+    const ssize_t size = ::readlinkat(at.native_handle(), name.data(), target.data(), target.size());
     if (size < 0) {
       if (!hidden(errno)) continue;
       out.hidden.push_back(process);
@@ -93,6 +100,19 @@ std::optional<std::uint64_t> descriptors_in_flight(pid_t process, int number, st
   const std::string text = content_of(fmt::format("/proc/{}/fdinfo/{}", process, number), bounds::fdinfo_bytes, told);
   if (detail::fdinfo_number<std::uint64_t>(text, "ino") != inode) return {};
   return detail::fdinfo_number<std::uint64_t>(text, "scm_fds");
+}
+
+std::optional<credentials> credentials_of_peer(const process_table& process, int number, std::uint64_t inode) {
+  const auto fetched = process.fetch(number);
+  if (!fetched) return {};
+  struct stat status{};
+  if (sys::fstat(fetched->native_handle(), status) != 0 || !S_ISSOCK(status.st_mode) || status.st_ino != inode)
+    return {};
+  ucred peer{};
+  socklen_t size = sizeof peer;
+  if (sys::getsockopt(fetched->native_handle(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return {};
+  if (size != sizeof peer || peer.uid == static_cast<uid_t>(-1)) return {};
+  return credentials{peer.pid, peer.uid, peer.gid};
 }
 
 }  // namespace scm::cli

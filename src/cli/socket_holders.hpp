@@ -1,6 +1,9 @@
 /// Who has which sockets open: all processes' descriptors, looked through once.
 #pragma once
 
+#include "cli/process_table.hpp"
+
+#include <scm/core/credentials.hpp>
 #include <scm/core/result.hpp>
 
 #include <sys/types.h>
@@ -34,5 +37,10 @@ struct socket_holders {
 /// How many descriptors wait in the queue of the socket that is `number` in the process (Linux 5.11). No value when
 /// that cannot be known: it is another file by now, or what may be read of /proc does not say it.
 [[nodiscard]] std::optional<std::uint64_t> descriptors_in_flight(pid_t process, int number, std::uint64_t inode);
+
+/// What the socket that is `number` in the process is told of its peer (SO_PEERCRED), for which it is fetched. No value
+/// when it is another file by now, may not be had, or has no peer.
+[[nodiscard]] std::optional<credentials> credentials_of_peer(const process_table& process, int number,
+                                                             std::uint64_t inode);
 
 }  // namespace scm::cli

@@ -4,7 +4,9 @@
 #include "cli/describe_text.hpp"
 #include "cli/failure.hpp"
 #include "cli/json_bytes.hpp"
+#include "cli/process_table.hpp"
 #include "cli/socket_holders.hpp"
+#include "cli/table.hpp"
 #include "inspect/words.hpp"
 
 #include <scm/netlink/unix_sockets.hpp>
@@ -16,7 +18,6 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <memory>
 #include <optional>
@@ -38,10 +39,14 @@ constexpr auto help_footer = R"(One line for each Unix socket of this network na
   RECV     bytes to be received (of a datagram: the next one's); of a listener the connections that wait
   SEND     memory of what was sent and not yet received; of a listener how many may wait
   FDS      descriptors in flight: sent to this socket and not yet received
+  PEER-UID who made the socket at the other end
   HOLDERS  processes and their descriptors: name(PID):FD,FD
 
 - stands for what is not there, and for FDS also where no process that holds the socket can be looked into. Holders of
 other users are seen by root only; a socket without one is in flight itself, the kernel's, or of another pid namespace.
+
+--peer-credentials adds PID:UID:GID of who connected, made the pair, or listened, as they were then (SO_PEERCRED). Each
+socket is open in this program for a moment, too: one that its holder closes just then stays connected until after it.
 
 --pid and --in-flight must both hold where both are given, and --address with them:
   scm sockets --pid 1234 --in-flight
@@ -52,6 +57,7 @@ The exit status is 1 when something that was asked for could not be seen.)";
 struct options {
   bool as_json = false;
   bool in_flight = false;
+  bool credentials = false;
   std::vector<pid_t> processes;
   std::vector<std::string> patterns;
 };
@@ -60,6 +66,8 @@ struct row {
   const unix_socket* what;
   std::optional<std::uint32_t> peer;
   std::string peer_address;  // empty: none
+  std::optional<uid_t> peer_user;
+  std::optional<credentials> peer_credentials;
   const std::vector<socket_holder>* holders = nullptr;
   std::optional<std::uint64_t> in_flight;
 };
@@ -87,8 +95,11 @@ class listing {
       return found == map.end() ? nullptr : found->second;
     };
     for (const auto& one : all) {
-      row made{&one, one.peer, {}, nullptr, {}};
+      row made{};
+      made.what = &one;
+      made.peer = one.peer;
       const auto* peer = one.peer ? find(by_inode, *one.peer) : nullptr;
+      if (peer != nullptr) made.peer_user = peer->user;
       if (one.peer == 0U) peer = find(listener_of, one.inode);
       if (peer != nullptr) made.peer_address = address_of(*peer);
       if (const auto held = holders.by_inode.find(one.inode); held != holders.by_inode.end()) {
@@ -120,32 +131,36 @@ class listing {
     });
   }
 
+  // Asks the sockets that are left what their peers were when they were connected.
+  void ask_credentials() {
+    std::unordered_map<pid_t, std::optional<process_table>> processes;
+    for (row& one : rows_) {
+      if (one.what->state != unix_socket_state::connected || one.holders == nullptr) continue;
+      for (const socket_holder& holder : *one.holders) {
+        const auto [at, fresh] = processes.try_emplace(holder.process);
+        if (fresh) {
+          if (auto opened = process_table::open(holder.process)) at->second = *std::move(opened);
+        }
+        if (at->second)
+          one.peer_credentials = credentials_of_peer(*at->second, holder.numbers.front(), one.what->inode);
+        if (one.peer_credentials) break;
+      }
+    }
+  }
+
   // Whether a socket is left that somebody must have and nobody was seen to.
   bool holders_missing() const {
     return std::ranges::any_of(rows_, [](const row& one) { return one.holders == nullptr; });
   }
 
-  bool print_table() {
-    std::vector<std::array<std::string, columns>> lines;
-    lines.push_back({"TYPE", "STATE", "INODE", "RECV", "SEND", "FDS", "ADDRESS", "PEER", "HOLDERS"});
-    for (const row& one : rows_) lines.push_back(cells(one));
-    std::array<std::size_t, columns> widths{};
-    for (const auto& line : lines) {
-      for (std::size_t i = 0; i != columns; ++i) {
-        widths[i] = std::max(widths[i], std::min(line[i].size(), bounds::column_width));
-      }
-    }
-    std::string text;
-    for (const auto& line : lines) {
-      std::string out;
-      for (std::size_t i = 0; i != columns; ++i) {
-        const bool number = i >= 2 && i <= 5;
-        out += number ? fmt::format("{:>{}} ", line[i], widths[i]) : fmt::format("{:<{}} ", line[i], widths[i]);
-      }
-      out.erase(out.find_last_not_of(' ') + 1);
-      text += out + '\n';
-    }
-    return print(text);
+  bool print_table(bool credentials) {
+    std::vector<table::column> columns{{"TYPE"},      {"STATE"},   {"INODE", true}, {"RECV", true},    {"SEND", true},
+                                       {"FDS", true}, {"ADDRESS"}, {"PEER"},        {"PEER-UID", true}};
+    if (credentials) columns.push_back({"PEER-CREDENTIALS"});
+    columns.push_back({"HOLDERS"});
+    table out{std::move(columns)};
+    for (const row& one : rows_) out.add(cells(one, credentials));
+    return print(out.text(colours_wanted()));
   }
 
   bool print_json() {
@@ -155,8 +170,6 @@ class listing {
   }
 
  private:
-  static constexpr std::size_t columns = 9;
-
   static bool wanted(const row& one, const options& chosen) {
     const auto held_by = [&](pid_t process) {
       return one.holders != nullptr &&
@@ -179,10 +192,12 @@ class listing {
     return at->second;
   }
 
-  std::array<std::string, columns> cells(const row& one) {
-    const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string{"-"}; };
+  std::vector<cell> cells(const row& one, bool credentials) {
+    const auto some = [](std::string text, tint colour = tint::plain) {
+      return text.empty() ? cell{"-", tint::faint} : cell{std::move(text), colour};
+    };
+    const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string{}; };
     const auto& queued = one.what->queued;
-    const std::string own = address_of(*one.what);
     std::string peer = number(one.peer);
     if (!one.peer_address.empty()) peer += ' ' + one.peer_address;
     std::vector<std::string> holders;
@@ -191,15 +206,26 @@ class listing {
         holders.push_back(fmt::format("{}({}):{}", shown(process_name(process)), process, fmt::join(numbers, ",")));
       }
     }
-    return {type_of(*one.what),
-            std::string{name_of(one.what->state)},
-            fmt::to_string(one.what->inode),
-            queued ? fmt::to_string(queued->receive) : "-",
-            queued ? fmt::to_string(queued->send) : "-",
-            number(one.in_flight),
-            own.empty() ? "-" : own,
-            peer,
-            holders.empty() ? "-" : fmt::format("{}", fmt::join(holders, " "))};
+    std::vector<cell> out{{type_of(*one.what)},
+                          {std::string{name_of(one.what->state)}, tint_of(one.what->state)},
+                          {fmt::to_string(one.what->inode)},
+                          some(queued ? fmt::to_string(queued->receive) : ""),
+                          some(queued ? fmt::to_string(queued->send) : ""),
+                          some(number(one.in_flight), one.in_flight.value_or(0) == 0 ? tint::plain : tint::notable),
+                          some(address_of(*one.what), tint::name),
+                          some(peer),
+                          some(number(one.peer_user))};
+    if (credentials) {
+      const auto& by = one.peer_credentials;
+      out.push_back(some(by ? fmt::format("{}:{}:{}", by->pid, by->uid, by->gid) : ""));
+    }
+    out.push_back(some(fmt::format("{}", fmt::join(holders, " "))));
+    return out;
+  }
+
+  static tint tint_of(unix_socket_state state) {
+    if (state == unix_socket_state::listening) return tint::good;
+    return state == unix_socket_state::unconnected ? tint::faint : tint::plain;
   }
 
   json record(const row& one) {
@@ -214,6 +240,10 @@ class listing {
     out["peer"] = nullptr;
     if (one.peer) {
       out["peer"] = {{"inode", *one.peer}, {"address", one.peer_address.empty() ? json{} : json(one.peer_address)}};
+      if (one.peer_user) out["peer"]["uid"] = *one.peer_user;
+    }
+    if (const auto& by = one.peer_credentials) {
+      out["peer_credentials"] = {{"pid", by->pid}, {"uid", by->uid}, {"gid", by->gid}};
     }
     if (what.queued && what.state == unix_socket_state::listening) {
       out["waiting"] = what.queued->receive;
@@ -261,7 +291,8 @@ int list(const options& chosen) {
   }
   listing found{all->sockets, *holders};
   found.choose(chosen);
-  if (!(chosen.as_json ? found.print_json() : found.print_table())) return exit_failure;
+  if (chosen.credentials) found.ask_credentials();
+  if (!(chosen.as_json ? found.print_json() : found.print_table(chosen.credentials))) return exit_failure;
   if (all->inconsistent) status = complain("the list changed while it was made: sockets may be missing");
   for (const pid_t process : chosen.processes) {
     if (!std::ranges::binary_search(holders->hidden, process)) continue;
@@ -284,6 +315,8 @@ void add_sockets(CLI::App& program, std::function<int()>& action) {
   command->footer(help_footer);
   command->add_flag("--json", chosen->as_json, "Print an array of records");
   command->add_flag("--in-flight", chosen->in_flight, "Only sockets in which descriptors wait");
+  command->add_flag("--peer-credentials", chosen->credentials,
+                    "Also what a socket itself is told of its peer, for which it is fetched from its holder");
   command->add_option("--pid", chosen->processes, "Only sockets that this process has open; may be repeated")
       ->type_name("PID")
       ->check([](const std::string& text) {

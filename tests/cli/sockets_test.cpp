@@ -10,7 +10,9 @@
 #include <sys/stat.h>
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <regex>
 #include <set>
 #include <sstream>
 #include <string>
@@ -129,6 +131,60 @@ TEST_CASE("the table has the same, aligned, and is safe on a terminal", "[cli]")
   CHECK(title.find("ADDRESS") == line.find(shown));
   CHECK(title.find("HOLDERS") == line.find("test_cli("));
   CHECK(line.ends_with("test_cli(" + own_pid() + "):" + std::to_string(bound.fd().native_handle())));
+}
+
+TEST_CASE("on a terminal the table is coloured and aligned all the same, unless colours are unwanted", "[cli]") {
+  const auto pair = stream::pair().value();
+  const auto bound = datagram::bind(address::abstract("scm colour " + own_pid()).value()).value();
+  const std::vector<std::string> arguments{"sockets", "--address", "@scm colour " + own_pid()};
+  const auto on_a_terminal = [&](const char* name, const char* value) -> std::string {
+    const owned_fd terminal{::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    REQUIRE(terminal);
+    REQUIRE(::unlockpt(terminal.native_handle()) == 0);
+    std::array<char, 64> path{};
+    REQUIRE(::ptsname_r(terminal.native_handle(), path.data(), path.size()) == 0);
+    const owned_fd side{::open(path.data(), O_RDWR | O_NOCTTY | O_CLOEXEC)};
+    if (!side) return {};
+    const auto run = run_program(arguments, {{1, side}}, [&] {
+      return ::setenv("TERM", "xterm", 1) == 0 && ::unsetenv("NO_COLOR") == 0 && ::setenv(name, value, 1) == 0;
+    });
+    CHECK(run.status == 0);
+    std::array<char, 4096> text{};
+    const ssize_t size = ::read(terminal.native_handle(), text.data(), text.size());
+    std::string out{text.data(), size < 0 ? 0 : static_cast<std::size_t>(size)};
+    std::erase(out, '\r');  // which the terminal adds
+    return out;
+  };
+  const std::string coloured = on_a_terminal("NO_COLOR", "");
+  if (coloured.empty()) SCM_SKIP("no terminal can be made here");
+  CHECK(contains(coloured, "\x1b[36m@scm colour " + own_pid() + "\x1b[0m"));
+  const std::string plain = on_a_terminal("NO_COLOR", "1");
+  CHECK_FALSE(contains(plain, "\x1b"));
+  CHECK(on_a_terminal("TERM", "dumb") == plain);
+  CHECK(run_program(arguments).out == plain);
+  CHECK(std::regex_replace(coloured, std::regex{"\x1b\\[[0-9;]*m"}, "") == plain);
+}
+
+TEST_CASE("who made the other end is listed, and what a socket is told of it when that is asked for", "[cli]") {
+  const temporary_folder folder;
+  const std::string path = folder / "socket";
+  auto server = listener<stream>::bind(address::path(path).value()).value();
+  const auto client = stream::connect(address::path(path).value()).value();
+  const auto accepted = server.accept().value();
+  const json one = record_of(inode_of(client));
+  CHECK(one.at("peer").at("uid") == ::geteuid());
+  CHECK_FALSE(one.contains("peer_credentials"));
+  const json own{{"pid", ::getpid()}, {"uid", ::geteuid()}, {"gid", ::getegid()}};
+  CHECK(record_of(inode_of(client), {"--peer-credentials"}).at("peer_credentials") == own);
+  CHECK(record_of(inode_of(accepted), {"--peer-credentials"}).at("peer_credentials") == own);
+  const auto found = records({"--peer-credentials", "--address", path});
+  REQUIRE(found.size() == 3);
+  CHECK(found[0].at("state") == "listening");
+  CHECK_FALSE(found[0].contains("peer_credentials"));
+  const finished table = sockets({"--peer-credentials", "--address", path});
+  CHECK(contains(table.out, " PEER-UID PEER-CREDENTIALS HOLDERS\n"));
+  CHECK(contains(table.out,
+                 " " + own_pid() + ":" + std::to_string(::geteuid()) + ":" + std::to_string(::getegid()) + " "));
 }
 
 TEST_CASE("named sockets come first, in the order of their names", "[cli]") {
