@@ -66,6 +66,7 @@ struct row {
   const unix_socket* what;
   std::optional<std::uint32_t> peer;
   std::string peer_address;  // empty: none
+  const unix_socket* other_end = nullptr;
   std::optional<uid_t> peer_user;
   std::optional<credentials> peer_credentials;
   const std::vector<socket_holder>* holders = nullptr;
@@ -99,6 +100,7 @@ class listing {
       made.what = &one;
       made.peer = one.peer;
       const auto* peer = one.peer ? find(by_inode, *one.peer) : nullptr;
+      made.other_end = peer;
       if (peer != nullptr) made.peer_user = peer->user;
       if (one.peer == 0U) peer = find(listener_of, one.inode);
       if (peer != nullptr) made.peer_address = address_of(*peer);
@@ -113,8 +115,7 @@ class listing {
   void choose(const options& chosen) {
     std::erase_if(rows_, [&](const row& one) { return !wanted(one, chosen); });
     for (row& one : rows_) {
-      // Descriptors on a stream come with a byte at least (kernel fact C4): where none waits, no file need be read.
-      if (one.what->type == SOCK_STREAM && one.what->queued && one.what->queued->receive == 0) one.in_flight = 0;
+      if (nothing_waits(one)) one.in_flight = 0;
       if (one.in_flight || one.holders == nullptr) continue;
       for (const socket_holder& holder : *one.holders) {
         one.in_flight = descriptors_in_flight(holder.process, holder.numbers.front(), one.what->inode);
@@ -170,6 +171,17 @@ class listing {
   }
 
  private:
+  // Whether the kernel's list alone says so: a file that need not be read is half of what a socket costs.
+  static bool nothing_waits(const row& one) {
+    const auto& queued = one.what->queued;
+    if (!queued || queued->receive != 0) return false;
+    // Nobody waits to be accepted; and descriptors on a stream come with a byte at least (kernel fact C4).
+    if (one.what->state == unix_socket_state::listening || one.what->type == SOCK_STREAM) return true;
+    // An empty packet can have some. It is the peer's memory, since nobody else can send here.
+    return one.what->type == SOCK_SEQPACKET && one.other_end != nullptr && one.other_end->queued &&
+           one.other_end->queued->send == 0;
+  }
+
   static bool wanted(const row& one, const options& chosen) {
     const auto held_by = [&](pid_t process) {
       return one.holders != nullptr &&

@@ -5,6 +5,7 @@
 #include "support/temporary_folder.hpp"
 
 #include <scm/channel.hpp>
+#include <scm/core/control_buffer.hpp>
 
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -78,6 +79,29 @@ TEST_CASE("a socket is listed with its peer, its holder, and what waits in it", 
   CHECK(other.at("in_flight") == 0);
   CHECK(other.at("receive_bytes") == 0);
   CHECK(other.at("send_memory") > 3);
+}
+
+TEST_CASE("descriptors that wait with an empty packet, or before a connection is accepted, are counted", "[cli]") {
+  const temporary_folder folder;
+  const owned_fd file = opened("/dev/null", O_RDONLY);
+  const auto [left, right] = seqpacket::pair().value();
+  control_buffer control;
+  const std::array lent{file.get()};
+  REQUIRE(control.append_rights(lent));
+  msghdr empty{};
+  empty.msg_control = const_cast<std::byte*>(control.bytes().data());
+  empty.msg_controllen = control.bytes().size();
+  REQUIRE(::sendmsg(left.fd().native_handle(), &empty, 0) == 0);
+  const json one = record_of(inode_of(right));
+  CHECK(one.at("receive_bytes") == 0);
+  CHECK(one.at("in_flight") == 1);
+  CHECK(record_of(inode_of(left)).at("in_flight") == 0);
+
+  const auto at = address::path(folder / "socket").value();
+  const auto server = listener<stream>::bind(at).value();
+  auto client = stream::connect(at).value();
+  REQUIRE(client.send("x", {file, file}));
+  CHECK(records({"--address", folder / "*"})[0].at("in_flight") == 2);
 }
 
 TEST_CASE("--in-flight lists only sockets in which descriptors wait, --pid only those of a process", "[cli]") {
