@@ -4,6 +4,8 @@
 /// only) each call first asks `sys::faults`, which may answer in the kernel's place.
 #pragma once
 
+#include "core/direct_call.hpp"
+
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/landlock.h>
@@ -170,7 +172,11 @@ inline int clone(int (*body)(void*), void* stack_top, int flags, void* argument,
 }
 /// A fault of close(2) is reported after the fact: the number is released in any case, as on Linux.
 inline int close(int fd) noexcept {
+#if SCM_DIRECT_CALLS
+  const int closed = static_cast<int>(direct_call(SYS_close, fd, nullptr, 0));
+#else
   const int closed = ::close(fd);
+#endif
   return through<call::close>([&] { return closed; });
 }
 inline int close_range(unsigned first, unsigned last) noexcept {
@@ -347,7 +353,15 @@ inline int recvmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcep
   return through<call::recvmmsg>([&] { return ::recvmmsg(fd, headers, count, flags, nullptr); }, &asked);
 }
 inline ssize_t recvmsg(int fd, msghdr& message, int flags) noexcept {
-  return through<call::recvmsg>([&] { return ::recvmsg(fd, &message, flags); }, &message);
+  return through<call::recvmsg>(
+      [&]() noexcept -> ssize_t {
+#if SCM_DIRECT_CALLS
+        return direct_call(SYS_recvmsg, fd, &message, flags);
+#else
+        return ::recvmsg(fd, &message, flags);
+#endif
+      },
+      &message);
 }
 /// The kernel's set of signals: the C library keeps two of them to itself, which are meant here too.
 using signal_set = std::uint64_t;
@@ -371,7 +385,15 @@ inline int sendmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcep
   return through<call::sendmmsg>([&] { return ::sendmmsg(fd, headers, count, flags); }, &asked);
 }
 inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
-  return through<call::sendmsg>([&] { return ::sendmsg(fd, &message, flags); }, &message);
+  return through<call::sendmsg>(
+      [&]() noexcept -> ssize_t {
+#if SCM_DIRECT_CALLS
+        return direct_call(SYS_sendmsg, fd, &message, flags);
+#else
+        return ::sendmsg(fd, &message, flags);
+#endif
+      },
+      &message);
 }
 #if defined(SYS_setresuid32)  // the calls of the older name have 16 bits for an id
 inline constexpr long setgroups_number = SYS_setgroups32;
