@@ -17,7 +17,7 @@ refusal no(mismatch what, std::uint64_t found = 0, std::uint64_t wanted = 0) noe
   return {errc::not_admitted, what, 0, found, wanted};
 }
 
-refusal unknown(std::error_code why) noexcept { return {why}; }
+refusal unknown_because(std::error_code why) noexcept { return {why}; }
 
 bool is_admitted(descriptor_kind kind, kind_set kinds) noexcept {
   return kinds.empty() ? !left_out.contains(kind) : kinds.contains(kind);
@@ -53,7 +53,7 @@ verdict against_seals(const detail::glance& seen, seal_set wanted) noexcept {
 
 verdict against_size(borrowed_fd fd, const detail::glance& seen, const size_range& wanted) noexcept {
   const auto asked = seen.size(fd, true);
-  if (!asked) return unknown(asked.error());
+  if (!asked) return unknown_because(asked.error());
   if (seen.kind == descriptor_kind::path_handle || !*asked) return no(mismatch::no_size);
   const std::uint64_t size = **asked;
   if (size < wanted.least) return no(mismatch::size_below, size, wanted.least);
@@ -71,7 +71,7 @@ verdict against_socket(borrowed_fd fd, const detail::glance& seen, const expecta
   if (seen.kind != descriptor_kind::socket) return no(mismatch::no_socket);
   const auto against_option = [fd](int name, int wanted, mismatch otherwise) noexcept -> verdict {
     const auto found = detail::socket_option(fd, name);
-    if (!found) return unknown(found.error());
+    if (!found) return unknown_because(found.error());
     if (*found == wanted) return {};
     return no(otherwise, static_cast<std::uint64_t>(*found), static_cast<std::uint64_t>(wanted));
   };
@@ -96,7 +96,7 @@ bool lies_below(std::string_view path, std::string_view place) noexcept {
 // Seals before size: what cannot change any more is looked at before what it then keeps from changing.
 verdict against(borrowed_fd fd, const expectation& expected) noexcept {
   const detail::glance seen{fd};
-  if (seen.error) return unknown(seen.error);
+  if (seen.error) return unknown_because(seen.error);
   if (!is_admitted(seen.kind, expected.kinds)) {
     return no(mismatch::kind, static_cast<std::uint64_t>(seen.kind), expected.kinds.bits());
   }
