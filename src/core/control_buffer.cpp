@@ -26,6 +26,16 @@ control_buffer& control_buffer::operator=(control_buffer&& other) noexcept {
   return *this;
 }
 
+result<void> control_buffer::reserve(std::size_t bytes) noexcept {
+  if (bytes > limits::control_bytes) return std::unexpected{make_error_code(errc::over_limit)};
+  try {
+    bytes_.reserve(bytes);
+  } catch (...) {
+    return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
+  }
+  return {};
+}
+
 template <abi Layout>
 result<std::byte*> control_buffer::extend(int level, int type, std::size_t payload) noexcept {
   const std::size_t offset = bytes_.size();

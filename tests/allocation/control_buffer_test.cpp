@@ -76,6 +76,23 @@ TEST_CASE("more than fits inside takes memory") {
   CHECK(allocations.so_far() > 0);
 }
 
+TEST_CASE("what room was taken for takes no more memory, and without any room is refused") {
+  const std::vector<borrowed_fd> fds(253, borrowed_fd{0});
+  control_buffer buffer;
+  {
+    const allocation_failure no_memory;
+    const auto refused = buffer.reserve(4096);
+    CHECK(refused.error() == std::errc::not_enough_memory);
+  }
+  REQUIRE(buffer.reserve(4096));
+  {
+    const allocation_failure no_memory;
+    CHECK(buffer.append_rights(fds));
+  }
+  CHECK(buffer.descriptors() == 253);
+  CHECK(buffer.reserve(scm::limits::control_bytes + std::size_t{1}).error() == scm::errc::over_limit);
+}
+
 TEST_CASE("without memory an append is an error and changes nothing") {
   const abi layout = GENERATE(abi::lp64, abi::ilp32);
   const std::size_t before = GENERATE(0u, 1u, 32u, 120u);  // the last one is on the heap already

@@ -25,6 +25,9 @@ class SCM_API control_buffer {
   control_buffer& operator=(control_buffer&& other) noexcept;
   ~control_buffer() = default;
 
+  /// Takes memory for `bytes` of control data, all messages together: appends up to that need none.
+  [[nodiscard]] result<void> reserve(std::size_t bytes) noexcept;
+
   /// SCM_RIGHTS. The descriptors are borrowed: they must be open when the buffer is sent. Nothing is appended for none.
   /// Errors: `over_limit` past 253 descriptors, summed over the buffer (A3).
   [[nodiscard]] result<void> append_rights(std::span<const borrowed_fd> descriptors) noexcept;
