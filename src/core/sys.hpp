@@ -82,6 +82,8 @@ enum class call : unsigned char {
   poll,
   prctl,
   preadv2,
+  process_vm_readv,
+  process_vm_writev,
   read,
   readlink,
   recvmmsg,
@@ -335,6 +337,17 @@ inline int prctl(int option, unsigned long value) noexcept {
 inline ssize_t read_nowait(int fd, void* bytes, std::size_t size) noexcept {
   const iovec room{bytes, size};
   return through<call::preadv2>([&] { return ::preadv2(fd, &room, 1, -1, RWF_NOWAIT); });
+}
+/// `remote` holds addresses of the other process.
+inline ssize_t process_vm_readv(pid_t process, const iovec* local, std::size_t locals, const iovec* remote,
+                                std::size_t remotes) noexcept {
+  return through<call::process_vm_readv>(
+      [&] { return ::process_vm_readv(process, local, locals, remote, remotes, 0); });
+}
+inline ssize_t process_vm_writev(pid_t process, const iovec* local, std::size_t locals, const iovec* remote,
+                                 std::size_t remotes) noexcept {
+  return through<call::process_vm_writev>(
+      [&] { return ::process_vm_writev(process, local, locals, remote, remotes, 0); });
 }
 inline ssize_t read(int fd, void* bytes, std::size_t size) noexcept {
   return through<call::read>([&] { return ::read(fd, bytes, size); });

@@ -1,6 +1,7 @@
 // Faults at every allocation: each one of each scenario fails, alone and with all that follow it.
 #include "faults/asking.hpp"
 #include "faults/batches.hpp"
+#include "faults/foreign.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "faults/records.hpp"
@@ -37,7 +38,8 @@ std::error_code run(const scenario& of, std::size_t good, bool only_one, std::si
 
 TEST_CASE("whichever allocation fails, its caller is told and everything goes on", "[allocation]") {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking()}) {
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
+                     scenarios_of_foreign()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   // Without its stumble, which takes the seam, a scenario is the same as another one.

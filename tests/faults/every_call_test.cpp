@@ -4,6 +4,7 @@
 #include "faults/asking.hpp"
 #include "faults/batches.hpp"
 #include "faults/confining.hpp"
+#include "faults/foreign.hpp"
 #include "faults/making.hpp"
 #include "faults/messages.hpp"
 #include "faults/netlink.hpp"
@@ -20,9 +21,9 @@ using namespace scm::test;
 namespace {
 std::vector<scenario> all_scenarios() {
   std::vector<scenario> all = scenarios_of_making();
-  for (auto& more :
-       {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
-        scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining(), scenarios_of_netlink()}) {
+  for (auto& more : {scenarios_of_messages(), scenarios_of_batches(), scenarios_of_records(), scenarios_of_asking(),
+                     scenarios_of_sharing(), scenarios_of_starting(), scenarios_of_confining(), scenarios_of_netlink(),
+                     scenarios_of_foreign()}) {
     all.insert(all.end(), more.begin(), more.end());
   }
   return all;

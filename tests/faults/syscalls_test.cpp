@@ -1,5 +1,6 @@
 // docs/syscalls.md against what the library does: each operation makes the calls of its row and no others.
 #include "faults/confining.hpp"
+#include "faults/foreign.hpp"
 #include "faults/netlink.hpp"
 #include "faults/starting.hpp"
 #include "support/call_names.hpp"
@@ -364,6 +365,26 @@ constexpr operation operations[] = {
        const owned_fd file = test::scratch_file();
        of([&] { (void)admit(file, agreed); }, taken_for(S_IFBLK, 0));
        of([&] { (void)admit(file, agreed); }, taken_for(S_IFREG, 80));
+     }},
+    {"a message of another process, and its payload",
+     [](collected& of) {
+       test::own_message message;
+       process_memory memory{::getpid()};
+       of([&] {
+         std::array<std::byte, 4> payload;
+         const auto sent = foreign_message::read(memory, message.address(), abi::native, message_use::send);
+         if (sent) (void)sent->read_payload(memory, payload);
+       });
+     }},
+    {"the answer to it",
+     [](collected& of) {
+       test::own_message message;
+       process_memory memory{::getpid()};
+       const auto sent = foreign_message::read(memory, message.address(), abi::native, message_use::send).value();
+       of([&] {
+         (void)sent.write_back(memory, {.flags = MSG_EOR});
+         (void)sent.write_length(memory, 1);
+       });
      }},
     {"`pair`",
      [](collected& of) {

@@ -112,6 +112,9 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EINVAL, EPERM, ENOSYS)
     case preadv2:
       SCM_ERRORS(EAGAIN, EBADF, EINTR, EINVAL, EIO, EOPNOTSUPP, EPERM)
+    case process_vm_readv:
+    case process_vm_writev:
+      SCM_ERRORS(EFAULT, EINVAL, ENOMEM, ENOSYS, EPERM, ESRCH)
     case write:
       SCM_ERRORS(EBADF, EDQUOT, EINTR, EINVAL, EIO, EPERM)
     case read:

@@ -83,6 +83,16 @@ inline constexpr int netlink_dump_attempts = 4;
 /// 10 GiB. Beyond that the list is an error, not cut.
 inline constexpr std::size_t unix_sockets = std::size_t{1} << 20;
 
+/// Control data of another process that is copied: what gVisor takes. The kernel's own limit is far below
+/// (net.core.optmem_max, 128 KiB by default), so that what it would take is taken.
+inline constexpr std::size_t foreign_control_bytes = std::size_t{10} << 20;
+
+/// sizeof(sockaddr_storage): of a longer address of another process the kernel takes so much.
+inline constexpr std::size_t foreign_name_bytes = 128;
+
+/// MAX_RW_COUNT with pages of 4 KiB: of buffers that are longer together the kernel uses so much.
+inline constexpr std::size_t foreign_payload_bytes = 0x7ffff000;
+
 /// Waits for which the kernel has no event (too many in flight; a full, unconnected datagram peer) sleep this long,
 /// doubling from the first to the second.
 inline constexpr std::chrono::milliseconds first_backoff{1};
