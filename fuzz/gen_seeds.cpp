@@ -541,6 +541,113 @@ void write_netlink_seeds(const folder& into) {
   into.write("nothing", {});
 }
 
+// --- foreign: messages in another process's memory, and what is wrong with them --------------------------------------
+
+// In the order in which fuzz_foreign.cpp takes it apart.
+struct foreign_seed {
+  static constexpr std::uint16_t nowhere = 0x8000, wrong = 0x8008, at_the_top = 0x9000;
+  struct range {
+    std::uint16_t place, size;
+  };
+
+  abi layout;
+  bool received = false;
+  unsigned base = 0;
+  std::vector<range> holes{};
+  std::uint16_t header_at = 64;
+  range name{0x200, 5}, buffers{0x1000, 2}, control{0x2000, 0};
+  std::vector<range> vectors{{0x3000, 100}, {0x3100, 28}};
+  control_bytes sent{};
+  std::uint16_t payload_room = 200;
+  std::uint8_t control_room = 64, name_size = 12;
+
+  [[nodiscard]] std::vector<std::byte> bytes() const {
+    control_bytes out;
+    const auto put = [&](const range& one) { out.integer(one.place).integer(one.size); };
+    out.integer(static_cast<std::uint8_t>((layout == abi::ilp32 ? 1U : 0U) | (received ? 2U : 0U) | base << 2 |
+                                          static_cast<unsigned>(holes.size()) << 4));
+    for (const range& hole : holes) put(hole);
+    out.integer(header_at);
+    for (const range& part : {name, buffers, control}) put(part);
+    out.integer(std::uint32_t{0x40}).integer(static_cast<std::uint16_t>(vectors.size()));
+    for (const range& one : vectors) put(one);
+    out.integer(static_cast<std::uint16_t>(sent.size())).raw(sent);
+    out.integer(payload_room).integer(control_room).integer(name_size);
+    return out.vector();
+  }
+};
+
+void write_foreign_seeds(const folder& into) {
+  constexpr std::uint16_t many = 0xf001, most = 0xf000, negative = 0xf009, past_int = 0xf003, past_bound = 0xf00b;
+  constexpr std::uint16_t longest = 0xf007;
+  for (const abi layout : scm::test::both_layouts) {
+    const std::string of = layout == abi::lp64 ? "64_" : "32_";
+    control_bytes items{layout};
+    items.message(SOL_SOCKET, SCM_RIGHTS, {1, 2, 3}).pad().message(SOL_SOCKET, SCM_CREDENTIALS, {1, 2, 3}).pad();
+    items.message(SOL_SOCKET, 35, {1, 0, 2, 0}).pad().message(SOL_SOCKET, 4, {9}).pad();
+    foreign_seed right{.layout = layout, .sent = items};
+    right.control.size = static_cast<std::uint16_t>(items.size());
+    const auto save = [&](const char* name, auto change) {
+      foreign_seed made = right;
+      change(made);
+      into.write(of + name, made.bytes());
+    };
+    save("sent", [](auto&) {});
+    save("received", [](auto& m) { m.received = true; });
+    for (const unsigned base : {1U, 2U, 3U}) {
+      save(base == 1 ? "below_4_gib" : base == 2 ? "across_the_half" : "at_the_top", [&](auto& m) { m.base = base; });
+    }
+    save("header_cut", [](auto& m) { m.holes = {{90, 1}}; });
+    save("header_at_the_end", [](auto& m) { m.header_at = 0x5ff0; });
+    save("name_negative", [](auto& m) { m.name.size = negative; });
+    save("name_wrong", [](auto& m) { m.name.place = foreign_seed::wrong; });
+    save("name_wrong_too_many", [](auto& m) {
+      m.name.place = foreign_seed::wrong;
+      m.buffers.size = many;
+    });
+    save("no_name", [](auto& m) { m.name = {foreign_seed::nowhere, negative}; });
+    save("name_long", [](auto& m) { m.name.size = 4000; });
+    save("most_buffers", [](auto& m) { m.buffers.size = most; });
+    save("too_many", [](auto& m) { m.buffers.size = many; });
+    save("buffers_wrong", [](auto& m) { m.buffers.place = foreign_seed::wrong; });
+    save("buffers_cut", [](auto& m) { m.holes = {{0x100f, 200}}; });
+    save("buffer_negative", [](auto& m) { m.vectors[1].size = negative; });
+    save("buffer_longest", [](auto& m) { m.vectors[0].size = longest; });
+    save("buffer_at_the_top", [](auto& m) { m.vectors[1] = {foreign_seed::at_the_top, 0}; });
+    save("total_cut", [](auto& m) { m.vectors = {{0x3000, 0xf00f}, {0x3000, 0xf00f}}; });
+    save("payload_cut", [](auto& m) { m.holes = {{0x3104, 8}}; });
+    save("control_nowhere", [](auto& m) { m.control.place = foreign_seed::nowhere; });
+    save("control_past_int", [](auto& m) { m.control.size = past_int; });
+    save("control_past_bound", [](auto& m) { m.control.size = past_bound; });
+    save("control_cut", [](auto& m) { m.holes = {{0x2030, 8}}; });
+    save("control_left_over", [](auto& m) { ++m.control.size; });
+    save("control_half_a_header", [](auto& m) { m.control.size = 8; });
+    save("control_wrong_length", [&](auto& m) { m.sent = control_bytes{layout}.header(5, 99, 7).fill(16); });
+    save("control_wrong_length_cut", [&](auto& m) {
+      m.sent = control_bytes{layout}.header(5, 99, 7).fill(16);
+      m.holes = {{0x2010, 8}};
+    });
+    save("overlapping", [](auto& m) {
+      m.buffers.place = 64;
+      m.control.place = 70;
+    });
+    save("answer_cut", [](auto& m) {
+      m.received = true;
+      m.control = {0x2000, 64};
+      m.holes = {{0x2020, 4}};
+    });
+    save("answer_over_itself", [](auto& m) {
+      m.received = true;
+      m.vectors = {{64, 100}};
+      m.buffers.size = 1;
+    });
+    for (const int room : {0, 11, 13, 16, 20, 24, 44}) {
+      save(("room_" + std::to_string(room)).c_str(),
+           [&](auto& m) { m.control_room = static_cast<std::uint8_t>(room); });
+    }
+  }
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -559,6 +666,7 @@ int main(int argc, char** argv) try {
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
   write_rule_seeds(folder{argv[1], "fuzz_expectation"});
   write_netlink_seeds(folder{argv[1], "fuzz_netlink"});
+  write_foreign_seeds(folder{argv[1], "fuzz_foreign"});
   write_device_seeds(folder{argv[1], "fuzz_vhost_user"});
   return 0;
 } catch (const std::exception& error) {
