@@ -34,4 +34,9 @@ if(scm_bench_sources)
   add_executable(scm_bench_spawn bench/spawn/main.cpp)
   scm_target(scm_bench_spawn)
   target_link_libraries(scm_bench_spawn PRIVATE scm::scm)
+
+  # What it costs a program to be watched.
+  add_executable(scm_bench_watch bench/watch/main.cpp)
+  scm_target(scm_bench_watch)
+  target_link_libraries(scm_bench_watch PRIVATE scm::scm)
 endif()
