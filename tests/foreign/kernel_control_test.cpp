@@ -223,3 +223,80 @@ TEST_CASE("control data that is sent for another layout arrives as if it had bee
     CHECK(same_items(wanted.control, got.control, abi::native));
   }
 }
+
+TEST_CASE("an answer is written as the kernel writes it, for any room for the name, in both layouts",
+          "[foreign][no-valgrind]") {
+  const low_memory memory, other;
+  const sockets between;
+  const sockaddr unnamed{AF_UNIX, {}};
+  REQUIRE(::bind(between.near(), &unnamed, sizeof unnamed.sa_family) == 0);  // a name of the kernel's choice, 8 bytes
+  REQUIRE(between.enable(SO_PASSCRED));
+  for (const abi layout : both_layouts) {
+    if (!kernel_of{layout}.there()) continue;
+    for (int name_room = -1; name_room <= 12; ++name_room) {  // -1: no address for it
+      for (const std::size_t room : {0U, 10U, 20U, 64U}) {
+        INFO(name_room << " bytes for the name, " << room << " for control data, "
+                       << (layout == abi::lp64 ? "64 bits" : "32 bits"));
+        REQUIRE(::send(between.near(), "payload", 7, MSG_DONTWAIT) == 7);
+
+        // As a supervisor receives it.
+        std::array<std::byte, 16> payload{};
+        std::array<std::byte, 128> name{}, control{};
+        iovec buffer{payload.data(), payload.size()};
+        msghdr own{};
+        own.msg_name = name.data();
+        own.msg_namelen = name.size();
+        own.msg_iov = &buffer;
+        own.msg_iovlen = 1;
+        own.msg_control = control.data();
+        own.msg_controllen = control.size();
+        REQUIRE(::recvmsg(between.far(), &own, MSG_PEEK | MSG_DONTWAIT) == 7);
+        control_placer placer{layout, room};
+        control_view walk{std::span{control}.first(own.msg_controllen)};
+        while (const auto item = walk.next()) REQUIRE(placer.put(*item));
+
+        const auto passed_in = [&](const low_memory& in) {
+          passed_message message{in, layout};
+          std::ranges::fill(in.all(), std::byte{0xaa});
+          if (name_room >= 0) message.header.name = message.name_at;
+          message.header.name_size = name_room;
+          message.header.control = message.control_at;
+          message.header.control_size = room;
+          message.buffers = {{message.payload_at, 3}, {message.payload_at + 10, 30}};
+          message.header.buffer_count = 2;
+          message.write(in);
+          return message;
+        };
+        const auto by_kernel = passed_in(memory);
+        REQUIRE(kernel_of{layout}.receive(between.far(), by_kernel.header_at) == 7);
+
+        const auto here = passed_in(other);
+        const std::array segments{memory_image::segment{other.address(), other.all()}};
+        memory_image image{segments};
+        const auto message = foreign_message::read(image, here.header_at, layout, message_use::receive);
+        REQUIRE(message);
+        const auto flags = static_cast<std::uint32_t>(placer.cut() ? MSG_CTRUNC : 0);
+        REQUIRE(message->write_back(image, {.payload = std::span{payload}.first(7),
+                                            .control = placer.bytes(),
+                                            .name = std::span{name}.first(own.msg_namelen),
+                                            .flags = flags}));
+
+        // All that was written, and all that was not; the headers but for their addresses.
+        foreign_header wanted = decode_header({memory.at(by_kernel.header_at), 56}, layout);
+        wanted.name = here.header.name;
+        wanted.buffers = here.header.buffers;
+        wanted.control = here.header.control;
+        CHECK(decode_header({other.at(here.header_at), 56}, layout) == wanted);
+        for (const auto at : {&passed_message::name_at, &passed_message::payload_at}) {
+          CHECK(std::memcmp(memory.at(by_kernel.*at), other.at(here.*at), 256) == 0);
+        }
+        // The kernel leaves out the padding.
+        const auto size = static_cast<std::size_t>(wanted.control_size);
+        const std::byte* const control_there = memory.at(by_kernel.control_at);
+        const std::byte* const control_here = other.at(here.control_at);
+        CHECK(same_items({control_there, size}, {control_here, size}, layout));
+        CHECK(std::memcmp(control_there + size, control_here + size, 256) == 0);
+      }
+    }
+  }
+}
