@@ -70,6 +70,8 @@ peer_identity channel::peer() const noexcept {
           {peer_label(fd), evidence::connection}};
 }
 
+result<credentials> channel::connected_by() const noexcept { return peer_credentials(fd_.native_handle()); }
+
 result<address> channel::local_address() const noexcept { return detail::name_of(fd()); }
 
 result<address> channel::peer_address() const noexcept {

@@ -51,11 +51,13 @@ layer_of() {
   REPLY=${REPLY%.hpp}
 }
 
-# unit_of PATH: the part of `service` that a file belongs to; its parts are siblings and know nothing of each other.
+# unit_of PATH: the part of `service` that a file belongs to, by the first word of its name (control_server.hpp is of
+# `control`); its parts are siblings and know nothing of each other.
 unit_of() {
   REPLY=${1#*service/}
   REPLY=${REPLY%%/*}
   REPLY=${REPLY%.?pp}
+  REPLY=${REPLY%%_*}
 }
 
 # siblings FILE INCLUDED: whether both are parts of `service`, and different ones. The umbrella may have them all.

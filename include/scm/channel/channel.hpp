@@ -135,6 +135,8 @@ class SCM_API channel {
 
   /// Who is at the other end, by the kernel's record of the connection (see `evidence::connection`).
   [[nodiscard]] peer_identity peer() const noexcept;
+  /// Of that the process alone, for which nothing is opened or allocated.
+  [[nodiscard]] result<credentials> connected_by() const noexcept;
   [[nodiscard]] result<address> local_address() const noexcept;
   [[nodiscard]] result<address> peer_address() const noexcept;
 

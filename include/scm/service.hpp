@@ -1,0 +1,4 @@
+/// Services: what a daemon runs. Of the CMake target scm::service, which needs Boost.Asio's headers to be built.
+#pragma once
+
+#include <scm/service/control_server.hpp>
