@@ -28,6 +28,10 @@ bool table_is_full(const std::error_code& why) noexcept {
 
 void control_loop::due(control_connection& one) noexcept {
   shares.enqueue(one);
+  keep_turning();
+}
+
+void control_loop::keep_turning() noexcept {
   if (std::exchange(turning, true)) return;
   try {
     boost::asio::post(events, [this] { turns(); });
@@ -37,19 +41,18 @@ void control_loop::due(control_connection& one) noexcept {
 }
 
 void control_loop::turns() noexcept {
-  for (int i = 0; i != control_turns_at_once; ++i) {
+  // Taken out first: who has more to do is due again after the event loop has looked for what is new.
+  std::array<std::shared_ptr<control_connection>, control_turns_at_once> round;
+  for (auto& one : round) {
     auto* const next = shares.next();
-    if (next == nullptr) {
-      turning = false;
-      return;
-    }
-    static_cast<control_connection&>(*next).turn();
+    if (next == nullptr) break;
+    one = static_cast<control_connection&>(*next).shared_from_this();
   }
-  try {
-    boost::asio::post(events, [this] { turns(); });
-  } catch (...) {
-    turning = false;
+  for (auto& one : round) {
+    if (one) one->turn();
   }
+  turning = false;
+  if (shares.any()) keep_turning();
 }
 
 // --- deadlines -------------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ inline constexpr std::size_t control_chunk = 4096;
 /// Commands of one turn.
 inline constexpr int control_lines_per_turn = 32;
 /// Turns before the event loop looks for what is new.
-inline constexpr int control_turns_at_once = 8;
+inline constexpr std::size_t control_turns_at_once = 8;
 
 using control_deadlines = boost::intrusive::list<control_due, boost::intrusive::base_hook<control_due_hook>,
                                                  boost::intrusive::constant_time_size<false>>;
@@ -58,6 +58,7 @@ struct control_loop {
   void arm_timer() noexcept;
   void expire() noexcept;
   void turns() noexcept;
+  void keep_turning() noexcept;
   void accept();
   void accepted(result<stream>&& got);
   void take_in(stream&& socket);

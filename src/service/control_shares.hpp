@@ -57,6 +57,7 @@ class control_shares {
     member.share->due.push_back(member);
     if (!member.share->is_linked()) turns_.push_back(*member.share);
   }
+  [[nodiscard]] bool any() const noexcept { return !turns_.empty(); }
   /// Whose turn it is; null when there is nothing due.
   [[nodiscard]] control_member* next() noexcept {
     while (!turns_.empty()) {
