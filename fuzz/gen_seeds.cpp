@@ -650,6 +650,44 @@ void write_foreign_seeds(const folder& into) {
 
 }  // namespace
 
+// --- control_line: what receives deliver
+// ---------------------------------------------------------
+
+void write_line_seeds(const folder& into) {
+  struct delivery {
+    unsigned sender, descriptors, one_by_one;
+    std::string_view bytes;
+  };
+  const auto write = [&](const std::string& name, unsigned longest, unsigned most,
+                         std::initializer_list<delivery> all) {
+    std::vector<std::uint8_t> out{static_cast<std::uint8_t>((longest - 1) | most << 5)};
+    for (const delivery& one : all) {
+      out.push_back(static_cast<std::uint8_t>(one.sender | one.descriptors << 2 | one.one_by_one << 4));
+      out.push_back(static_cast<std::uint8_t>(one.bytes.size()));
+      out.insert(out.end(), one.bytes.begin(), one.bytes.end());
+    }
+    into.write(name, std::as_bytes(std::span{out}));
+  };
+  using namespace std::string_view_literals;
+  write("one", 32, 3, {{1, 0, 0, "ping\n"}});
+  write("cut", 32, 3, {{1, 0, 0, "pi"}, {1, 0, 0, "n"}, {1, 0, 0, "g\nping\npi"}, {1, 0, 0, "ng\n"}});
+  write("many", 32, 3, {{1, 0, 0, "a\n\n \tb  c\r\nd\n"}, {1, 0, 1, "a\nb\nc"}, {1, 0, 1, "\nd\n"}});
+  write("longest", 4, 0, {{1, 0, 0, "ping\nping\n"}, {1, 0, 0, "pi"}, {1, 0, 0, "ng\n"}});
+  write("too_long", 4, 0, {{1, 0, 0, "ping\npings\n"}});
+  write("too_long_without_end", 4, 0, {{1, 0, 0, "ping"}, {1, 0, 0, "s"}});
+  write("nobody", 32, 0, {{1, 0, 0, "ping\n"}, {0, 0, 0, "ping\n"}});
+  write("lines_of_three", 32, 0, {{1, 0, 0, "a\n"}, {2, 0, 0, "b\n"}, {3, 0, 0, "c\n"}});
+  write("line_of_two_processes", 32, 0, {{1, 0, 0, "a\npi"}, {2, 0, 0, "ng\n"}});
+  write("line_of_two_users", 32, 0, {{1, 0, 0, "a\npi"}, {3, 0, 0, "ng\n"}});
+  write("descriptors", 32, 3, {{1, 2, 0, "keep\n"}, {1, 0, 0, "ping\n"}, {1, 1, 0, "ke"}, {1, 2, 0, "ep\n"}});
+  write("descriptors_after_a_part", 32, 3, {{1, 0, 0, "a\nke"}, {1, 1, 0, "ep\n"}, {1, 0, 0, "b\nc\n"}});
+  write("ambiguous_behind", 32, 3, {{1, 1, 0, "keep\nping\n"}});
+  write("ambiguous_before", 32, 3, {{1, 0, 0, "ke"}, {1, 1, 0, "ep\nk"}});
+  write("too_many", 32, 2, {{1, 2, 0, "ke"}, {1, 1, 0, "ep\n"}});
+  write("none_allowed", 32, 0, {{1, 1, 0, "keep\n"}});
+  write("control_characters", 32, 0, {{1, 0, 0, "a\0b\n\x7f\n\x1b[m\n\r\r\n"sv}});
+}
+
 int main(int argc, char** argv) try {
   if (argc != 2) {
     std::fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
@@ -662,6 +700,7 @@ int main(int argc, char** argv) try {
   write_receive_seeds(folder{argv[1], "fuzz_receive"});
   write_sequence_seeds(folder{argv[1], "fuzz_channel_sequence"});
   write_batch_seeds(folder{argv[1], "fuzz_batch"});
+  write_line_seeds(folder{argv[1], "fuzz_control_line"});
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
   write_rule_seeds(folder{argv[1], "fuzz_expectation"});

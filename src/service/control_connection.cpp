@@ -89,7 +89,7 @@ void control_connection::serve() {
         return;
     }
   }
-  for (int i = 0; open_ && !closing_ && i != control_lines_per_turn; ++i) {
+  for (int i = 0; open_ && !closing_ && i != control_lines_per_turn && output_.bytes() < control_bytes_per_turn; ++i) {
     const auto line = lines_.next();
     if (!line) break;
     command(*line);

@@ -29,8 +29,9 @@ namespace scm::inline v0_1::detail {
 
 /// What is read with one receive, and so what one client is served for before the next has its turn.
 inline constexpr std::size_t control_chunk = 4096;
-/// Commands of one turn.
+/// Commands of one turn, and bytes of their answers after which it ends.
 inline constexpr int control_lines_per_turn = 32;
+inline constexpr std::size_t control_bytes_per_turn = 65536;
 /// Turns before the event loop looks for what is new.
 inline constexpr std::size_t control_turns_at_once = 8;
 
