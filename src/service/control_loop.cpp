@@ -117,8 +117,13 @@ void control_loop::accepted(result<stream>&& got) {
     spare.reset();
     auto refused = at->next_layer().try_accept();
     if (!refused) return accept_later();
-    ++statistics.accepted;
-    refuse(std::move(*refused), EMFILE, "no more connections can be opened here now, try again later");
+    if (auto room = duplicate(stopped.fd())) {  // it is not, any more
+      spare = std::move(*room);
+      take_in(std::move(*refused));
+    } else {
+      ++statistics.accepted;
+      refuse(std::move(*refused), EMFILE, "no more connections can be opened here now, try again later");
+    }
   } else {
     return accept_later();
   }

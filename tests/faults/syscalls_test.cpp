@@ -539,6 +539,11 @@ constexpr operation operations[] = {
        auto [left, right] = stream::pair().value();
        of([&left] { (void)left.peer(); });
      }},
+    {"`connected_by`",
+     [](collected& of) {
+       auto [left, right] = stream::pair().value();
+       of([&left] { (void)left.connected_by(); });
+     }},
     {"`local_address`, `peer_address`",
      [](collected& of) {
        auto [left, right] = stream::pair().value();

@@ -222,13 +222,23 @@ TEST_CASE("a slow reader gets all that was answered, while it fits") {
 TEST_CASE("a user has so many answers waiting and not one more") {
   control_options options = for_this_user();
   options.limits.lines_per_uid = 5;
-  served here{options, verbose};
+  std::atomic<int> ticks{0};
+  served here{options, [&](control_server& server) {
+                verbose(server);
+                REQUIRE(server.handle("tick", [&](control_request&) {
+                  ++ticks;
+                  return control_answer{};
+                }));
+              }};
   auto lazy = here.client();
-  REQUIRE(lazy.say("bytes 220000\n"));  // more than the kernel takes
-  for (int i = 0; i != 10; ++i) (void)lazy.say("ping\n");
-  const std::string all = lazy.hear_all();
-  CHECK(std::ranges::count(all, '\n') == 6);
-  CHECK(all.ends_with(rate + "\n"));
+  std::string all = "bytes 220000\n";  // more than the kernel takes
+  for (int i = 0; i != 10; ++i) all += "tick\n";
+  REQUIRE(lazy.say(all));
+  REQUIRE(eventually([&] { return ticks == 4; }));
+  const std::string heard = lazy.hear_all();
+  CHECK(std::ranges::count(heard, '\n') == 6);
+  CHECK(heard.ends_with(rate + "\n"));
+  CHECK(ticks == 4);
 }
 
 TEST_CASE("who does not read the last answer is dropped after the grace period") {

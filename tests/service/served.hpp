@@ -34,7 +34,8 @@ inline control_options for_this_user() {
 class control_client {
  public:
   explicit control_client(const address& at) : socket_{stream::connect(at, patience()).value()} {}
-  explicit control_client(stream&& socket) : socket_{std::move(socket)} {}
+  explicit control_client(stream&& socket, std::chrono::milliseconds patient = std::chrono::seconds(20))
+      : socket_{std::move(socket)}, patient_{patient} {}
 
   stream& socket() { return socket_; }
   bool say(std::string_view bytes, borrowed_fds descriptors = {}) {
@@ -78,7 +79,7 @@ class control_client {
 
  private:
   std::string listen() {
-    auto got = socket_.receive(room_, 253, {.until = patience()});
+    auto got = socket_.receive(room_, 253, {.until = in(patient_)});
     if (!got) {
       if (got.error() == errc::end_of_file) return "(end)";
       return got.error() == std::errc::timed_out ? "(late)" : "(error)";
@@ -89,6 +90,7 @@ class control_client {
   }
 
   stream socket_;
+  std::chrono::milliseconds patient_{std::chrono::seconds(20)};
   std::array<char, 8192> room_{};
   std::string heard_;
   std::vector<owned_fd> descriptors_;
