@@ -35,6 +35,11 @@ if [[ -e $work/consumer/filtered ]]; then
   configure -D SCM_COMPONENTS=seccomp >/dev/null
   "$work/consumer/filtered"
 fi
+if [[ -e $work/consumer/served ]]; then
+  echo '--- the component service'
+  configure -D SCM_COMPONENTS=service >/dev/null
+  "$work/consumer/served"
+fi
 echo '--- a component that there is not is refused'
 rm -rf "$work/consumer"
 if configure -D SCM_COMPONENTS=nothing >/dev/null 2>&1; then
@@ -70,6 +75,12 @@ if [[ -e $pkgconfig/scm-seccomp.pc ]]; then
   # shellcheck disable=SC2046  # as above
   "$compiler" -std=c++23 "$here/filtered.cpp" $(pkg-config --cflags --libs scm-seccomp) -o "$work/filtered-pkg-config"
   LD_LIBRARY_PATH=$libraries "$work/filtered-pkg-config"
+fi
+
+if [[ -e $pkgconfig/scm-service.pc ]]; then
+  # shellcheck disable=SC2046  # as above
+  "$compiler" -std=c++23 "$here/served.cpp" $(pkg-config --cflags --libs scm-service) -o "$work/served-pkg-config"
+  LD_LIBRARY_PATH=$libraries "$work/served-pkg-config"
 fi
 
 if [[ -e $work/prefix/bin/scm ]]; then
