@@ -13,9 +13,9 @@ namespace scm::cli {
 namespace {
 
 using nlohmann::json;
-using names = std::vector<std::string_view>;
+using word_list = std::vector<std::string_view>;
 
-constexpr auto columns = "{:<9} {:<16} {:<6} {:<16} {:>9} {:>9} {:<20} {}";
+constexpr auto line_format = "{:<9} {:<16} {:<6} {:<16} {:>9} {:>9} {:<20} {}";
 
 std::string_view access_name(access_mode access) {
   switch (access) {
@@ -35,9 +35,9 @@ std::string_view access_letters(access_mode access) {
   return access == access_mode::none ? "-" : detail::word_of(detail::access_words, access);
 }
 
-names flag_names(status_flags flags) {
+word_list flag_names(status_flags flags) {
   if (flags.sync) flags.dsync = false;  // contained in it
-  names out;
+  word_list out;
   for (const auto& [text, flag] : detail::flag_words) {
     if (flags.*flag) out.push_back(text);
   }
@@ -106,18 +106,18 @@ std::string number_text(const device_number& number) { return fmt::format("{}:{}
 }  // namespace
 
 std::string description_title() {
-  return fmt::format(columns, "FD", "KIND", "ACCESS", "FLAGS", "SIZE", "OFFSET", "SEALS", "DETAILS");
+  return fmt::format(line_format, "FD", "KIND", "ACCESS", "FLAGS", "SIZE", "OFFSET", "SEALS", "DETAILS");
 }
 
 std::string description_line(std::string_view label, const description& what) {
-  names flags = flag_names(what.flags);
+  word_list flags = flag_names(what.flags);
   if (what.close_on_exec) flags.push_back("cloexec");
   const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string{"-"}; };
   const auto list = [](const auto& words) {
     return words.empty() ? std::string{"-"} : fmt::format("{}", fmt::join(words, ","));
   };
   const std::string seals = what.seals ? list(seal_names(*what.seals)) : "-";
-  std::string line = fmt::format(columns, label, name_of(what.kind), access_letters(what.access), list(flags),
+  std::string line = fmt::format(line_format, label, name_of(what.kind), access_letters(what.access), list(flags),
                                  number(what.size), number(what.offset), seals, details(what));
   line.erase(line.find_last_not_of(' ') + 1);
   return line;

@@ -4,6 +4,7 @@
 #include "cli/describe_text.hpp"
 #include "cli/expectation_words.hpp"
 #include "cli/failure.hpp"
+#include "cli/place.hpp"
 #include "cli/process_table.hpp"
 #include "cli/standard_streams.hpp"
 
@@ -13,7 +14,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <memory>
 #include <optional>
@@ -26,7 +26,7 @@
 namespace scm::cli {
 namespace {
 
-constexpr auto help_footer = R"(TARGET is one of
+constexpr auto inspect_footer = R"(TARGET is one of
   fd:N       descriptor N that scm itself was started with:  scm inspect fd:3 3<file
   PID:       every descriptor of process PID
   PID:FD     one descriptor of process PID
@@ -46,15 +46,6 @@ struct target {
   std::optional<int> number;
   bool bare = false;  // "N": `number` first, then `process`
 };
-
-// What pid and descriptor numbers have in common: decimal digits alone, and an int.
-std::optional<int> parse_number(std::string_view text) {
-  if (text.empty() || text.find_first_not_of("0123456789") != text.npos) return {};
-  int value = 0;
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{}) return {};
-  return value;
-}
 
 std::optional<target> parse_target(std::string_view text) {
   const std::size_t colon = text.find(':');
@@ -235,7 +226,7 @@ void add_inspect(CLI::App& program, std::function<int()>& action) {
   };
   const auto chosen = std::make_shared<options>();
   auto* const command = program.add_subcommand("inspect", "Say what descriptors are: kind, access, seals, peers, path");
-  command->footer(fmt::format(help_footer, expectation_help));
+  command->footer(fmt::format(inspect_footer, expectation_help));
   command->add_flag("--json", chosen->as_json, "Print an array of records");
   auto* const expect = command->add_option("--expect", chosen->expect, "What each descriptor must be, see below");
   expect->type_name("RULES")->check(expectation_fault);

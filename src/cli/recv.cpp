@@ -25,7 +25,7 @@
 namespace scm::cli {
 namespace {
 
-constexpr auto help_footer = R"(
+constexpr auto recv_footer = R"(
 {}
 
 Without a COMMAND each message is printed: its size, who sent it, its bytes (escaped), and one line for each descriptor.
@@ -213,7 +213,7 @@ class reception {
 void add_recv(CLI::App& program, std::function<int()>& action, const std::optional<std::vector<std::string>>& words) {
   const auto chosen = std::make_shared<recv_options>();
   auto* const command = program.add_subcommand("recv", "Receive messages and show, save or hand on the files in them");
-  command->footer(fmt::format(help_footer, address_help, command_help, expectation_help));
+  command->footer(fmt::format(recv_footer, address_help, command_help, expectation_help));
   chosen->at.add_to(*command, "Wait at ADDRESS for senders to connect");
   command
       ->add_option("COMMAND", chosen->misplaced,

@@ -22,7 +22,7 @@
 namespace scm::cli {
 namespace {
 
-constexpr auto help_footer = R"(
+constexpr auto send_footer = R"(
 {}
 
 All descriptors go in one message, the FILEs first and at most 253 of them. Its bytes are what --text or --data says,
@@ -226,7 +226,7 @@ int run(const send_options& chosen) {
 void add_send(CLI::App& program, std::function<int()>& action) {
   const auto chosen = std::make_shared<send_options>();
   auto* const command = program.add_subcommand("send", "Send open files, and bytes, in one message");
-  command->footer(fmt::format(help_footer, address_help));
+  command->footer(fmt::format(send_footer, address_help));
   chosen->at.add_to(*command, "Wait at ADDRESS for one receiver to connect, and send to that one");
   command->add_option("FILE", chosen->files, "Files to open and send")->type_name("");
   command

@@ -33,7 +33,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr auto help_footer = R"(One line for each Unix socket of this network namespace:
+constexpr auto sockets_footer = R"(One line for each Unix socket of this network namespace:
   ADDRESS  PATH, @abstract, or - when it has none; an accepted one has its listener's
   PEER     the inode of the socket at the other end and that one's address; 0 for one that nobody has accepted yet
   RECV     bytes to be received (of a datagram: the next one's); of a listener the connections that wait
@@ -324,7 +324,7 @@ void add_sockets(CLI::App& program, std::function<int()>& action) {
   const auto chosen = std::make_shared<options>();
   auto* const command =
       program.add_subcommand("sockets", "List all Unix sockets: addresses, peers, holders, descriptors in flight");
-  command->footer(help_footer);
+  command->footer(sockets_footer);
   command->add_flag("--json", chosen->as_json, "Print an array of records");
   command->add_flag("--in-flight", chosen->in_flight, "Only sockets in which descriptors wait");
   command->add_flag("--peer-credentials", chosen->credentials,
