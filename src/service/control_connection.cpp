@@ -1,6 +1,7 @@
 #include "service/control_connection.hpp"
 
 #include "core/os_error.hpp"
+#include "service/control_admission.hpp"
 #include "service/control_commands.hpp"
 #include "service/control_loop.hpp"
 
@@ -123,13 +124,7 @@ control_connection::got control_connection::receive() {
     return got::failed;
   }
   const auto& sender = message->sender;
-  const auto& access = loop_.options.access;
-  const auto listed = [](const auto& ids, auto id) { return ids.empty() || std::ranges::find(ids, id) != ids.end(); };
-  const bool may = sender && sender->pid > 0 &&
-                   ((sender->uid == 0 && sender->gid == 0) ||
-                    (!(access.uids.empty() && access.gids.empty()) && listed(access.uids, sender->uid) &&
-                     listed(access.gids, sender->gid)));
-  if (!may) {
+  if (!lets_in(loop_.options.access, sender)) {
     fail(line_fault::unattested);
     return got::failed;
   }
