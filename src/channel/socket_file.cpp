@@ -136,6 +136,20 @@ void socket_file::keep() noexcept {
   unlock();
 }
 
+socket_file socket_file::adopt(const address& at, owned_fd&& handle, owned_fd&& lock) noexcept {
+  socket_file file;
+  file.at_ = at;
+  file.made_ = std::move(handle);
+  file.lock_ = std::move(lock);
+  file.owner_ = ::getpid();
+  return file;
+}
+
+void socket_file::leave() noexcept {
+  made_.reset();
+  lock_.reset();
+}
+
 void socket_file::unlock() noexcept {
   // Removed before it is let go, which take_lock() looks for.
   const path_text path{at_, lock_suffix};

@@ -29,6 +29,10 @@ class SCM_API listening_socket {
   [[nodiscard]] result<address> local_address() const noexcept;
   /// Leaves the socket's file behind, for a successor that holds the same socket, and gives up the lock beside it.
   void keep_file() noexcept { file_.keep(); }
+  /// The same for a successor that has adopted the file, with its lock.
+  void leave_file() noexcept { file_.leave(); }
+  /// Removes this file with the listener from now on: that of an adopted socket.
+  void take_file(socket_file&& file) noexcept { file_ = static_cast<socket_file&&>(file); }
   /// Its file, if one was made for it.
   [[nodiscard]] const socket_file& file() const noexcept { return file_; }
 

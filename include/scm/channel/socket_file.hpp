@@ -41,6 +41,16 @@ class SCM_API socket_file {
   /// is no file.
   [[nodiscard]] borrowed_fd handle() const noexcept { return made_.get(); }
 
+  /// Becomes the keeper of a file in the place of another process, which has sent its address, handle and lock
+  /// (flock(2) belongs to the open file, so that it is never free in between), and which then calls `leave`. The lock
+  /// may be empty.
+  [[nodiscard]] static socket_file adopt(const address& at, owned_fd&& handle, owned_fd&& lock) noexcept;
+  /// Leaves the file and the lock to whoever has adopted them.
+  void leave() noexcept;
+  /// Where the file was bound; what else has to be sent, lent: invalid when there is no lock.
+  [[nodiscard]] const address& at() const noexcept { return at_; }
+  [[nodiscard]] borrowed_fd lock() const noexcept { return lock_.get(); }
+
  private:
   void unlock() noexcept;
 
