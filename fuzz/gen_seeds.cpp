@@ -456,6 +456,47 @@ void write_rule_seeds(const folder& into) {
   for (const auto& [name, text] : seeds) into.write(name, std::as_bytes(std::span{text}));
 }
 
+// --- lines to a broker -----------------------------------------------------------------------------------------------
+
+void write_broker_seeds(const folder& into) {
+  const std::pair<const char*, std::string> seeds[] = {
+      {"nothing", ""},
+      {"kept", "52store web\n50fetch web\n50list\n50drop web\n50fetch web\n"},
+      {"shared",
+       "51store web to uid=7 gid=2\n70fetch web of uid=5\n40fetch web of uid=5\n80fetch web of uid=5\n80list\n"
+       "00fetch web of uid=5\n70drop web of uid=5\n00drop web of uid=5\n"},
+      {"all", "51store web to all\n90fetch web of uid=5\n90list after a of uid=1\n90list after z\n"},
+      {"one_name", "11store web\n22store web\n10fetch web\n20drop web\n10fetch web\n20fetch web\n"},
+      {"user_quota",
+       "13store a\n13store b\n12store b\n11store c\n10drop a\n11store c\n11store d\n11store e\n11store f\n"},
+      {"full", "15store a\n24store a\n31store a\n20drop a\n31store a\n00drop a of uid=1\n35store a\n"},
+      {"replaced", "15store a\n15store a\n14store a expiring\n15store a expiring\n11store a\n"},
+      {"expiring", "11store a expiring\n11store b expiring to all\n11store c\n!\n10list\n!\n!\n10fetch c\n"},
+      {"wrong",
+       "11store\n11store a:b\n11store a to\n11store a to uid=-1\n11store a to uid=4294967295\n10store a\n"
+       "11fetch a\n10fetch a of\n10fetch a of gid=1\n10list a\n10drop\n11list\n"},
+  };
+  for (const auto& [name, text] : seeds) into.write(name, std::as_bytes(std::span{text}));
+}
+
+// --- records of a hand-over: how many descriptors, and the record ----------------------------------------------------
+
+void write_hand_over_seeds(const folder& into) {
+  const std::pair<const char*, std::vector<std::uint8_t>> seeds[] = {
+      {"begin", {0, 1, 1}},
+      {"taken", {0, 1, 5}},
+      {"offer", {2, 1, 2, 0, 0}},
+      {"offer_file", {4, 1, 2, 1, 1, '/', 'a'}},
+      {"offer_no_path", {4, 1, 2, 1, 1}},
+      {"entry", {1, 1, 3, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 'w', 'e', 'b'}},
+      {"entry_shared", {2, 1, 3, 1, 1, 1, 0, 0, 0, 2, 0, 0, 0, 1, 0, 1, 0, 7, 0, 0, 0, 8, 0, 0, 0, 'a'}},
+      {"entry_many", {1, 1, 3, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 33, 0, 0, 0, 'a'}},
+      {"end", {0, 1, 4, 3, 0, 0, 0}},
+      {"version", {0, 2, 1}},
+  };
+  for (const auto& [name, bytes] : seeds) into.write(name, std::as_bytes(std::span{bytes}));
+}
+
 // --- programs of a front end: the first byte makes the disk read-only, a step is a byte and what it needs ------------
 
 void write_device_seeds(const folder& into) {
@@ -704,6 +745,8 @@ int main(int argc, char** argv) try {
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
   write_rule_seeds(folder{argv[1], "fuzz_expectation"});
+  write_broker_seeds(folder{argv[1], "fuzz_broker"});
+  write_hand_over_seeds(folder{argv[1], "fuzz_hand_over"});
   write_netlink_seeds(folder{argv[1], "fuzz_netlink"});
   write_foreign_seeds(folder{argv[1], "fuzz_foreign"});
   write_device_seeds(folder{argv[1], "fuzz_vhost_user"});

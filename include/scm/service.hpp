@@ -1,4 +1,5 @@
 /// Services: what a daemon runs. Of the CMake target scm::service, which needs Boost.Asio's headers to be built.
 #pragma once
 
+#include <scm/service/broker.hpp>
 #include <scm/service/control_server.hpp>

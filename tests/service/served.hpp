@@ -125,6 +125,11 @@ class served {
     }
     return ended_;
   }
+  // The same of one that ends by itself.
+  result<void> wait() {
+    if (thread_.joinable()) thread_.join();
+    return ended_;
+  }
   // A figure of the server's, as `stat` has it. By a connection of its own.
   std::uint64_t figure(std::string_view name) const {
     control_client one = client();

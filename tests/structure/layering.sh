@@ -60,9 +60,10 @@ unit_of() {
   REPLY=${REPLY%%_*}
 }
 
-# siblings FILE INCLUDED: whether both are parts of `service`, and different ones. The umbrella may have them all.
+# siblings FILE INCLUDED: whether both are parts of `service`, and different ones. The umbrella may have them all, and
+# the control server's public headers are for all: commands of the others are added to it.
 siblings() {
-  [[ $1 != include/scm/service.hpp && $1 == */service/* && $2 == *service/* ]] || return 1
+  [[ $2 != scm/service/control_* && $1 != include/scm/service.hpp && $1 == */service/* && $2 == *service/* ]] || return 1
   unit_of "$1"
   local unit=$REPLY
   unit_of "$2"

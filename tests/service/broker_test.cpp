@@ -1,0 +1,160 @@
+// A descriptor broker on its server: lines in, descriptors out, expiry, and hand-overs that come about or do not.
+#include "service/served.hpp"
+#include "support/catch.hpp"
+#include "support/process.hpp"
+#include "support/same_file.hpp"
+
+#include <scm/service/broker.hpp>
+
+#include <fcntl.h>
+#include <poll.h>
+
+#include <optional>
+#include <string>
+
+using namespace scm;
+using namespace std::chrono_literals;
+using test::control_client;
+
+namespace {
+
+struct served_broker {
+  explicit served_broker(const broker_options& options = {})
+      : broker{descriptor_broker::make(options).value()}, server{test::for_this_user(), [this](control_server& to) {
+                                                                   (void)broker.attach(to).value();
+                                                                   extra(to);
+                                                                 }} {}
+  served_broker(const served_broker&) = delete;
+  served_broker& operator=(const served_broker&) = delete;
+  ~served_broker() { (void)server.stop(); }
+
+  // A command of the test's own, after which the next line is handled at once.
+  void extra(control_server& to) {
+    (void)to.handle("end-the-process", [this](control_request&) -> control_answer {
+      process->kill();
+      return {.text = "ended"};
+    });
+  }
+
+  std::optional<test::child> process;
+  descriptor_broker broker;
+  test::served server;
+};
+
+struct watched {
+  watched() {
+    int ends[2];
+    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
+    here.reset(ends[0]);
+    there.reset(ends[1]);
+  }
+  bool closed() const {
+    pollfd end{here.native_handle(), POLLIN, 0};
+    return ::poll(&end, 1, 10'000) == 1 && (end.revents & POLLHUP) != 0;
+  }
+  owned_fd here, there;
+};
+
+std::string ours() { return std::to_string(::getuid()); }
+
+}  // namespace
+
+TEST_CASE("a broker keeps what it was sent when its sender is gone, and sends it to the next", "[service]") {
+  served_broker with;
+  watched pipe;
+  {
+    auto first = with.server.client();
+    CHECK(first.ask("store out", {pipe.there}) == R"({"stored":"out","descriptors":1})");
+  }
+  auto second = with.server.client();
+  CHECK(second.ask("fetch out").starts_with(R"({"fetched":"out","uid":)" + ours()));
+  REQUIRE(second.descriptors().size() == 1);
+  CHECK(test::same_open_file(second.descriptors()[0], pipe.there));
+  second.descriptors().clear();
+  pipe.there.reset();
+  CHECK(second.ask("drop out") == R"({"dropped":"out"})");
+  CHECK(pipe.closed());
+  CHECK(with.server.stop());
+}
+
+TEST_CASE("an entry that has expired is not fetched, even if nobody has looked since", "[service]") {
+  served_broker with;
+  watched pipe;
+  auto [told, tell] = seqpacket::pair().value();
+  with.process.emplace([&] {
+    auto client = with.server.client();
+    const bool stored = client.ask("store out expiring", {pipe.there}).starts_with(R"({"stored")");
+    (void)tell.send(stored ? "+" : "-");
+    ::pause();
+    return true;
+  });
+  pipe.there.reset();
+  std::array<char, 1> word;
+  REQUIRE(told.receive(word, 0, {.until = test::patience()}));
+  if (word[0] == '-') return;  // before Linux 6.5
+  auto client = with.server.client();
+  CHECK(client.ask("fetch out").starts_with(R"({"fetched")"));
+  client.descriptors().clear();
+  CHECK(client.say("end-the-process\nfetch out\n"));
+  CHECK(client.hear() == "ended");
+  CHECK(client.hear().starts_with(R"({"err":2,)"));
+  CHECK(pipe.closed());
+}
+
+TEST_CASE("a store is handed over with its listener, and the server ends", "[service]") {
+  served_broker with;
+  watched pipe;
+  auto client = with.server.client();
+  CHECK(client.ask("store out", {pipe.there}).starts_with(R"({"stored")"));
+  pipe.there.reset();
+  // The successor returns when the broker is gone: the connection that it waits for is the broker's, here a thread's.
+  std::optional<result<taken_over, take_over_error>> taken;
+  std::thread successor{[&] { taken = descriptor_broker::take_over(with.server.at(), {}); }};
+  CHECK(with.server.wait());
+  CHECK(with.broker.handed_over());
+  with.broker = descriptor_broker::make({}).value();  // and so the old one ends
+  successor.join();
+  REQUIRE(taken->has_value());
+  CHECK((*taken)->broker.entries() == 1);
+  CHECK((*taken)->at.local_address() == with.server.at());
+  auto waiting = stream::connect(with.server.at(), dont_wait);
+  CHECK(waiting);
+  CHECK((*taken)->at.accept(test::patience()));
+  taken.reset();
+  CHECK(pipe.closed());
+}
+
+TEST_CASE("a successor that gives up, talks nonsense or says nothing costs nothing", "[service]") {
+  std::atomic<int> kept{0};
+  served_broker with{{.hand_over_for = 200ms, .when_kept = [&](std::error_code) { ++kept; }}};
+  watched pipe;
+  auto client = with.server.client();
+  CHECK(client.ask("store out", {pipe.there}).starts_with(R"({"stored")"));
+  for (const std::string_view said : {"", "x", "silence"}) {
+    auto successor = with.server.client();
+    CHECK(successor.ask("hand-over") == R"({"entries":1})");
+    if (said == "x") CHECK(successor.say(std::string(500, 'x')));
+    if (said == "silence") CHECK(successor.hear() == "(end)");
+    control_client{std::move(successor)};
+    auto another = with.server.client();
+    CHECK(another.ask("fetch out").starts_with(R"({"fetched")"));
+  }
+  CHECK(kept == 3);
+  CHECK_FALSE(with.broker.handed_over());
+  CHECK(client.ask("hand-over now").starts_with(R"({"err":22,)"));
+  CHECK(client.ask("ping") == "PONG");
+}
+
+TEST_CASE("a broker that is asked by another user hands over nothing", "[service]") {
+  if (::getuid() != 0) return;
+  auto options = test::for_this_user();
+  options.access.uids = {65534};
+  auto broker = descriptor_broker::make({}).value();
+  test::served server{options, [&](control_server& to) { (void)broker.attach(to).value(); }};
+  test::child nobody{[&] {
+    if (!test::become_nobody()) return false;
+    auto client = server.client();
+    return client.ask("ping") == "PONG" && client.ask("hand-over").starts_with(R"({"err":13,)");
+  }};
+  CHECK(nobody.succeeded());
+}
