@@ -20,6 +20,9 @@ inline constexpr std::size_t bytes_shown = 256;
 /// nothing.
 inline constexpr std::uint64_t saved_bytes = std::uint64_t{16} << 30;
 
+/// Most bytes of an answer of a control server, which are held in memory, and of a line to it.
+inline constexpr std::size_t answer_bytes = std::size_t{1} << 20;
+
 /// NAME_MAX: longer names no Linux file system takes.
 inline constexpr std::size_t name_bytes = 255;
 

@@ -58,20 +58,40 @@ bool arrange(std::vector<int>& sources, int& report) noexcept {
   return true;
 }
 
+std::vector<char*> arguments_of(std::span<const std::string> words) {
+  std::vector<char*> arguments;
+  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));  // execvp(3) writes nothing
+  arguments.push_back(nullptr);
+  return arguments;
+}
+
+std::vector<int> numbers_of(std::span<const borrowed_fd> descriptors) {
+  std::vector<int> numbers;
+  for (const borrowed_fd one : descriptors) numbers.push_back(one.native_handle());
+  return numbers;
+}
+
+/// Places the descriptors, with `report` kept open beside them, and says in the environment what they are.
+bool prepare(std::vector<int> sources, const std::string& names, int& report) {
+  std::vector<int> kept = sources;
+  if (report >= 0) kept.push_back(report);
+  if (!close_all_but(std::move(kept)) || !arrange(sources, report)) return false;
+  const std::string count = std::to_string(sources.size());
+  // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread
+  return ::setenv("SCM_FDS", count.c_str(), 1) == 0 && ::setenv("LISTEN_FDS", count.c_str(), 1) == 0 &&
+         ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1) == 0 &&
+         // Without names of ours those of other descriptors go, if we were socket-activated ourselves.
+         (names.empty() ? ::unsetenv("LISTEN_FDNAMES") : ::setenv("LISTEN_FDNAMES", names.c_str(), 1)) == 0;
+  // NOLINTEND(concurrency-mt-unsafe)
+}
+
 /// The child: becomes the command, or writes errno to `report` and ends.
 [[noreturn]] void become(const std::vector<char*>& words, std::vector<int> sources, std::size_t payload_bytes,
                          int report) {
   const auto ready = [&]() noexcept {  // out of memory: the child aborts, and that is the status
-    std::vector<int> kept = sources;
-    kept.push_back(report);
-    if (!close_all_but(std::move(kept)) || !arrange(sources, report)) return false;
-    const std::string count = std::to_string(sources.size());
-    // NOLINTBEGIN(concurrency-mt-unsafe): a forked child has one thread
-    return ::setenv("SCM_FDS", count.c_str(), 1) == 0 && ::setenv("LISTEN_FDS", count.c_str(), 1) == 0 &&
-           ::setenv("LISTEN_PID", std::to_string(::getpid()).c_str(), 1) == 0 &&
-           ::setenv("SCM_PAYLOAD_BYTES", std::to_string(payload_bytes).c_str(), 1) == 0 &&
-           ::unsetenv("LISTEN_FDNAMES") == 0;  // names of other descriptors, if we were socket-activated ourselves
-    // NOLINTEND(concurrency-mt-unsafe)
+    return prepare(std::move(sources), {}, report) &&
+           ::setenv("SCM_PAYLOAD_BYTES", std::to_string(payload_bytes).c_str(), 1) ==
+               0;  // NOLINT(concurrency-mt-unsafe)
   };
   int error = 0;
   if (ready()) {
@@ -81,6 +101,11 @@ bool arrange(std::vector<int>& sources, int& report) noexcept {
   error = errno;
   static_cast<void>(!::write(report, &error, sizeof error));
   ::_exit(127);
+}
+
+int not_run(std::string_view doing, int error) {
+  complain(failed(step::other, doing, os_code(error)).error().text);
+  return error == ENOENT ? 127 : 126;
 }
 
 int wait_for(pid_t child) noexcept {
@@ -98,11 +123,8 @@ int wait_for(pid_t child) noexcept {
 
 outcome<int> run_command(std::span<const std::string> words, descriptor_list& descriptors, std::size_t payload_bytes) {
   const std::string doing = "run " + shown(words.front());
-  std::vector<char*> arguments;
-  for (const auto& word : words) arguments.push_back(const_cast<char*>(word.c_str()));  // execvp(3) writes nothing
-  arguments.push_back(nullptr);
-  std::vector<int> sources;
-  for (const borrowed_fd one : descriptors.view()) sources.push_back(one.native_handle());
+  const auto arguments = arguments_of(words);
+  auto sources = numbers_of(descriptors.view());
 
   // The child's end closes when execve(2) succeeds: end of file without a word is success.
   int ends[2];
@@ -127,9 +149,20 @@ outcome<int> run_command(std::span<const std::string> words, descriptor_list& de
   while (told < 0 && errno == EINTR);
   const int status = wait_for(child);
   if (told <= 0) return status;
+  return not_run(doing, error);
+}
 
-  complain(failed(step::other, doing, os_code(error)).error().text);
-  return error == ENOENT ? 127 : 126;
+int become_command(std::span<const std::string> words, std::span<const borrowed_fd> descriptors,
+                   const std::string& name) {
+  const auto arguments = arguments_of(words);
+  std::string names;
+  for (std::size_t i = 0; i != descriptors.size(); ++i) names += (i == 0 ? "" : ":") + name;
+  int nothing = -1;
+  if (prepare(numbers_of(descriptors), names, nothing)) {
+    restore_signals();
+    ::execvp(arguments.front(), arguments.data());
+  }
+  return not_run("run " + shown(words.front()), errno);
 }
 
 }  // namespace scm::cli

@@ -23,4 +23,9 @@ inline constexpr auto command_help =
 [[nodiscard]] outcome<int> run_command(std::span<const std::string> words, descriptor_list& descriptors,
                                        std::size_t payload_bytes);
 
+/// Becomes `words` instead, with `descriptors` from 3 on, each named `name` in LISTEN_FDNAMES: the process id stays, so
+/// that who started scm has the program itself. Returns only where that fails, as above.
+[[nodiscard]] int become_command(std::span<const std::string> words, std::span<const borrowed_fd> descriptors,
+                                 const std::string& name);
+
 }  // namespace scm::cli

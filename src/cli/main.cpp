@@ -1,9 +1,11 @@
 /// The `scm` program: reads the command line and runs the subcommand that it names.
+#include "cli/ctl.hpp"
 #include "cli/failure.hpp"
 #include "cli/inspect.hpp"
 #include "cli/interruption.hpp"
 #include "cli/recv.hpp"
 #include "cli/send.hpp"
+#include "cli/serve.hpp"
 #include "cli/sockets.hpp"
 #include "cli/standard_streams.hpp"
 
@@ -26,7 +28,7 @@ namespace {
 
 /// What the command line says after "--", where it is a program to run and not more arguments of our own.
 std::optional<std::vector<std::string>> cut_command(std::vector<std::string>& words) {
-  if (words.empty() || words.front() != "recv") return {};
+  if (words.empty() || (words.front() != "recv" && words.front() != "ctl")) return {};
   const auto mark = std::ranges::find(words, "--");
   if (mark == words.end()) return {};
   std::vector<std::string> command{mark + 1, words.end()};
@@ -82,6 +84,8 @@ int run(std::vector<std::string> words) {
   add_recv(program, action, command);
   add_inspect(program, action);
   add_sockets(program, action);
+  add_serve(program, action);
+  add_ctl(program, action, command);
   add_help(program, action);
   try {
     std::ranges::reverse(words);  // as CLI11 wants them

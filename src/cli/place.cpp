@@ -37,11 +37,25 @@ std::optional<int> parse_number(std::string_view text) noexcept {
   return value;
 }
 
-void place_options::add_to(CLI::App& command, const std::string& listen_help) {
+void add_address(CLI::App& command, std::string& address) {
   command.add_option("ADDRESS", address, "Where, see below")
       ->type_name("")
       ->required()
       ->check([](const std::string& text) { return address_fault(text); });
+}
+
+place place_of(const std::string& spelled) {
+  place out{.spelled = shown(spelled), .where = borrowed_fd{-1}, .type = {}};
+  if (spelled.starts_with(inherited_prefix)) {
+    out.where = borrowed_fd{parse_number(std::string_view{spelled}.substr(inherited_prefix.size())).value_or(-1)};
+  } else if (auto named = address::parse(spelled)) {
+    out.where = *named;
+  }
+  return out;
+}
+
+void place_options::add_to(CLI::App& command, const std::string& listen_help) {
+  add_address(command, address);
   command.add_option("--type", type, "Type of the socket: seqpacket (the default), stream or dgram")
       ->type_name("TYPE")
       ->check(CLI::IsMember({"seqpacket", "stream", "dgram"}));
@@ -50,16 +64,10 @@ void place_options::add_to(CLI::App& command, const std::string& listen_help) {
 }
 
 place place_options::parsed() const {
-  place out{.spelled = shown(address),
-            .where = borrowed_fd{-1},
-            .type = type_named(type),
-            .listen = listen,
-            .replace = replace};
-  if (address.starts_with(inherited_prefix)) {
-    out.where = borrowed_fd{parse_number(std::string_view{address}.substr(inherited_prefix.size())).value_or(-1)};
-  } else if (auto named = address::parse(address)) {
-    out.where = *named;
-  }
+  place out = place_of(address);
+  out.type = type_named(type);
+  out.listen = listen;
+  out.replace = replace;
   return out;
 }
 

@@ -26,6 +26,11 @@ struct place {
   bool replace = false;
 };
 
+/// Adds ADDRESS alone; a malformed one is wrong usage.
+void add_address(CLI::App& command, std::string& address);
+/// What it says, once it is parsed: `where` and `spelled`.
+[[nodiscard]] place place_of(const std::string& address);
+
 /// The options while they are parsed.
 struct place_options {
   std::string address;
