@@ -25,7 +25,7 @@
 namespace scm::cli {
 namespace {
 
-constexpr auto help_footer = R"(
+constexpr auto ctl_footer = R"(
 {}
 
 Sends the words of COMMAND as one line, with the descriptors that --file, --fd and --listen name, in this order, and
@@ -153,7 +153,7 @@ std::string word_fault(const std::string& word) {
 void add_ctl(CLI::App& program, std::function<int()>& action, const std::optional<std::vector<std::string>>& words) {
   const auto chosen = std::make_shared<ctl_options>();
   auto* const command = program.add_subcommand("ctl", "Send commands, and descriptors, to a control server");
-  command->footer(fmt::format(help_footer, address_help, listening_help));
+  command->footer(fmt::format(ctl_footer, address_help, listening_help));
   add_address(*command, chosen->address);
   command->add_option("COMMAND", chosen->words, "Words of the line")->type_name("")->check(word_fault);
   const auto add = [&](const char* name, std::vector<std::string>& into, const char* help, const char* type) {

@@ -29,7 +29,7 @@
 namespace scm::cli {
 namespace {
 
-constexpr auto help_footer = R"(
+constexpr auto serve_footer = R"(
 {}
 
 A descriptor broker: keeps descriptors of programs that end and start again. What it understands, a line at a time, by
@@ -197,7 +197,7 @@ outcome<> serve(const serve_options& chosen) {
 void add_serve(CLI::App& program, std::function<int()>& action) {
   const auto chosen = std::make_shared<serve_options>();
   auto* const command = program.add_subcommand("serve", "Keep descriptors for programs that end and start again");
-  command->footer(fmt::format(help_footer, address_help));
+  command->footer(fmt::format(serve_footer, address_help));
   add_address(*command, chosen->address);
   command->add_option("--uid", chosen->uids, "Admit this user, too; again for another")
       ->type_name("UID")
