@@ -1,12 +1,14 @@
 // Brokers and successors that are killed, or told an error, at every system call of a hand-over: what is stored is had
 // from exactly one of them afterwards, as long as one lives that had it, and is closed when none does.
 #include "service/broker_hand_over.hpp"
+#include "service/broker_wire.hpp"
 #include "support/catch.hpp"
 #include "support/every_call.hpp"
 #include "support/faults.hpp"
 #include "support/process.hpp"
 
 #include <scm/channel.hpp>
+#include <scm/process/event.hpp>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -47,14 +49,15 @@ struct mishap {
 
 class struck {
  public:
-  // `last_word` hears, before a death, that the baton was taken.
+  // `last_word` hears, before a death, that the baton was taken, and the other told.
   struck(mishap by, const seqpacket& last_word)
       : faults_{[this, by, &last_word](sys::call which, void*, long& result) {
-          const bool has_baton = baton_;
+          const bool has_told = told_;
+          told_ = told_ || (baton_ && which == sys::call::sendmsg);
           if (which == sys::call::preadv2) baton_ = true;
           if (++calls_ != by.step) return false;
           if (by.error == 0) {
-            if (has_baton) (void)::send(last_word.fd().native_handle(), "baton", 5, 0);
+            if (has_told) (void)::send(last_word.fd().native_handle(), "baton", 5, 0);
             ::raise(SIGKILL);
           }
           const auto known = test::plausible(which);
@@ -68,6 +71,7 @@ class struck {
  private:
   int calls_ = 0;
   bool baton_ = false;
+  bool told_ = false;
   test::faults faults_;
 };
 
@@ -108,7 +112,7 @@ struct outcome {
   int broker_calls = 0, successor_calls = 0;
 };
 
-outcome hand_over(mishap of_broker, mishap of_successor) {
+outcome try_hand_over(mishap of_broker, mishap of_successor) {
   outcome seen;
   auto [link_b, link_s] = stream::pair().value();
   auto [tell_b, hear_b] = seqpacket::pair().value();
@@ -196,20 +200,45 @@ constexpr int errors = 24;
 }  // namespace
 
 TEST_CASE("a store is handed over whole, to one who serves from then on", "[faults][no-valgrind]") {
-  const auto seen = hand_over({}, {});
+  const auto seen = try_hand_over({}, {});
   CHECK(seen.serving == servers{'s'});
   CHECK(seen.whole);
   CHECK(seen.closed);
 }
 
+TEST_CASE("a successor is not believed that says it has everything, and has not taken it", "[faults]") {
+  auto [here, there] = stream::pair().value();
+  auto says = record_channel::make(std::move(there), {4096, 16, 65536, 16}).value();
+  (void)says.send(hand_over::encode(hand_over::kind::begin)).value();
+  (void)says.send(hand_over::encode(hand_over::kind::taken)).value();
+  auto store = detail::make_store({}).value();
+  const auto door = listener<stream>::bind(address::autobind()).value();
+  const auto given = detail::give_store(std::move(here), store->entries, door, in(20s));
+  REQUIRE_FALSE(given);
+  CHECK(given.error().code == errc::malformed);
+}
+
+TEST_CASE("a successor that is told everything gives up when the broker has taken the store back", "[faults]") {
+  auto [here, there] = stream::pair().value();
+  auto says = record_channel::make(std::move(there), {4096, 16, 65536, 16}).value();
+  const auto door = listener<stream>::bind(address::autobind()).value();
+  const auto baton = event::make().value();  // its count is 0
+  (void)says.send(hand_over::encode_offer({}, false), {door.fd(), baton.fd()}).value();
+  (void)says.send(hand_over::encode_end(0)).value();
+  (void)says.shutdown_send();
+  const auto taken = detail::take_store(std::move(here), {}, in(20s));
+  REQUIRE_FALSE(taken);
+  CHECK(taken.error() == std::errc::resource_unavailable_try_again);
+}
+
 TEST_CASE("a successor that is killed at any system call leaves the store with its broker", "[faults][no-valgrind]") {
-  const int steps = hand_over({}, {}).successor_calls;
+  const int steps = try_hand_over({}, {}).successor_calls;
   REQUIRE(steps > 15);
   int with_baton = 0;
   for (int step = 1; step <= steps; ++step) {
     CAPTURE(step);
     for (int i = 0; i != times; ++i) {
-      const auto seen = hand_over({}, {step});
+      const auto seen = try_hand_over({}, {step});
       with_baton += seen.died_with_baton ? 1 : 0;
       // Once it had the baton the broker may have ended, and the store been its own, before it was killed. One that had
       // to wait less often than the first one lives.
@@ -224,13 +253,13 @@ TEST_CASE("a successor that is killed at any system call leaves the store with i
 }
 
 TEST_CASE("a broker that is killed at any system call loses nothing that its successor has", "[faults][no-valgrind]") {
-  const int steps = hand_over({}, {}).broker_calls;
+  const int steps = try_hand_over({}, {}).broker_calls;
   REQUIRE(steps > 10);
   std::set<int> lost;
   for (int step = 1; step <= steps; ++step) {
     CAPTURE(step);
     for (int i = 0; i != times; ++i) {
-      const auto seen = hand_over({step}, {});
+      const auto seen = try_hand_over({step}, {});
       if (seen.serving.empty()) {
         lost.insert(step);
       } else {
@@ -248,7 +277,7 @@ TEST_CASE("a broker that is killed at any system call loses nothing that its suc
 
 TEST_CASE("whichever system call of a hand-over fails, and however, one of the two serves, and has all of it",
           "[faults][no-valgrind]") {
-  const auto clean = hand_over({}, {});
+  const auto clean = try_hand_over({}, {});
   const auto try_all = [](int steps, const auto& with) {
     for (int step = 1; step <= steps; ++step) {
       for (int error = 1; error <= errors; ++error) {
@@ -260,6 +289,6 @@ TEST_CASE("whichever system call of a hand-over fails, and however, one of the t
       }
     }
   };
-  try_all(clean.broker_calls, [](mishap one) { return hand_over(one, {}); });
-  try_all(clean.successor_calls, [](mishap one) { return hand_over({}, one); });
+  try_all(clean.broker_calls, [](mishap one) { return try_hand_over(one, {}); });
+  try_all(clean.successor_calls, [](mishap one) { return try_hand_over({}, one); });
 }

@@ -59,7 +59,7 @@ class SCM_API control_server {
   /// further line is read. Whoever waits to be accepted stays in the listener.
   void stop() noexcept;
 
-  /// The listener, for whoever takes over from here: not while it runs.
+  /// The listener, for whoever takes over from here: when it does not run, or from `control_answer::take`.
   [[nodiscard]] listener<stream>& listening() noexcept;
   [[nodiscard]] control_statistics statistics() const noexcept;
 
