@@ -12,7 +12,7 @@
 #else
 #define SCM_SANITIZER(name) 0
 #endif
-#if defined(__GLIBC__) && defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__)) && \
+#if defined(__GLIBC__) && defined(__LP64__) && (defined(__x86_64__) || defined(__aarch64__)) &&             \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !SCM_SANITIZER(address_sanitizer) && \
     !SCM_SANITIZER(thread_sanitizer) && !SCM_SANITIZER(memory_sanitizer)
 #define SCM_DIRECT_CALLS 1
@@ -27,10 +27,7 @@ namespace scm::sys {
 [[gnu::always_inline]] inline long direct_call(long number, long first, const void* second, long third) noexcept {
 #if defined(__x86_64__)
   long answer;
-  asm volatile("syscall"
-               : "=a"(answer)
-               : "a"(number), "D"(first), "S"(second), "d"(third)
-               : "rcx", "r11", "memory");
+  asm volatile("syscall" : "=a"(answer) : "a"(number), "D"(first), "S"(second), "d"(third) : "rcx", "r11", "memory");
 #else
   register long answer asm("x0") = first;
   register const void* x1 asm("x1") = second;
