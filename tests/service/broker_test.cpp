@@ -48,9 +48,9 @@ struct watched {
     here.reset(ends[0]);
     there.reset(ends[1]);
   }
-  bool closed() const {
+  bool closed(int milliseconds = 10'000) const {
     pollfd end{here.native_handle(), POLLIN, 0};
-    return ::poll(&end, 1, 10'000) == 1 && (end.revents & POLLHUP) != 0;
+    return ::poll(&end, 1, milliseconds) == 1 && (end.revents & POLLHUP) != 0;
   }
   owned_fd here, there;
 };
@@ -99,6 +99,58 @@ TEST_CASE("an entry that has expired is not fetched, even if nobody has looked s
   CHECK(client.hear() == "ended");
   CHECK(client.hear().starts_with(R"({"err":2,)"));
   CHECK(pipe.closed());
+}
+
+TEST_CASE("a client that is killed at any moment leaves what it has stored, and nothing else", "[service]") {
+  served_broker with;
+  watched kept;
+  auto client = with.server.client();
+  REQUIRE(client.ask("store kept", {kept.there}).starts_with(R"({"stored")"));
+  kept.there.reset();
+
+  // Each says so much, and is killed.
+  using step = void (*)(control_client&, borrowed_fd);
+  static constexpr auto store = [](control_client& to, borrowed_fd what) { (void)to.ask("store its", {what}); };
+  const step steps[] = {
+      [](control_client&, borrowed_fd) {},
+      [](control_client& to, borrowed_fd what) { (void)to.say("store i", {what}); },
+      [](control_client& to, borrowed_fd what) { (void)to.say("store its\n", {what}); },
+      store,
+      [](control_client& to, borrowed_fd what) { store(to, what), (void)to.say("fetch its\n"); },
+      [](control_client& to, borrowed_fd what) { store(to, what), (void)to.ask("fetch its"); },
+      [](control_client& to, borrowed_fd what) { store(to, what), (void)to.say("fetch its\nfetch kept\ndrop its\n"); },
+  };
+  for (int round = 0; round != 20; ++round) {
+    for (const step& until : steps) {
+      watched pipe;
+      auto [told, tell] = seqpacket::pair().value();
+      {
+        test::child its{[&] {
+          auto from = with.server.client();
+          until(from, pipe.there);
+          (void)tell.send("+");
+          ::pause();
+          return true;
+        }};
+        pipe.there.reset();
+        std::array<char, 1> word;
+        REQUIRE(told.receive(word, 0, {.until = test::patience()}));
+        its.kill();
+      }
+      // What it said last may be on its way still.
+      bool closed = false;
+      for (int i = 0; !closed && i != 500; ++i) {
+        (void)client.ask("drop its");
+        closed = pipe.closed(20);
+      }
+      CHECK(closed);
+      CHECK(client.ask("fetch kept").starts_with(R"({"fetched")"));
+      client.descriptors().clear();
+    }
+  }
+  CHECK(client.ask("drop kept") == R"({"dropped":"kept"})");
+  CHECK(kept.closed());
+  CHECK(with.server.figure("connections") == 2);  // the client's, and the one that asks
 }
 
 TEST_CASE("a store is handed over with its listener, and the server ends", "[service]") {
