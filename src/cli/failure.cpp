@@ -12,9 +12,9 @@ namespace {
 std::string_view advice_on_connecting(int number) noexcept {
   switch (number) {
     case ECONNREFUSED:
-      return "nobody listens there (or it is no socket): start the other side first, with --listen";
+      return "nobody listens there (or it is no socket): start the other side first (send and recv: with --listen)";
     case ENOENT:
-      return "there is no such socket: start the other side first, with --listen";
+      return "there is no such socket: start the other side first (send and recv: with --listen)";
     case EACCES:
     case EPERM:
       return "connecting takes write permission for the socket's file, which its owner alone has by default";

@@ -90,7 +90,8 @@ TEST_CASE("an error says what was done, to what, why it failed, and what to try"
   };
   CHECK(contains(text_of({"send", folder / "none", "--text", "x"}),
                  "cannot connect to " + folder / "none" + ": No such file"));
-  CHECK(contains(text_of({"send", folder / "none", "--text", "x"}), "start the other side first, with --listen"));
+  CHECK(contains(text_of({"send", folder / "none", "--text", "x"}),
+                 "start the other side first (send and recv: with --listen)"));
   CHECK(contains(text_of({"recv", abstract_address()}), "Connection refused; nobody listens there"));
   CHECK(contains(text_of({"send", "@x", folder / "missing"}), "cannot open " + folder / "missing" + ": No such file"));
   CHECK(contains(text_of({"send", "@x", "--write", folder.path()}), "leave out --write"));
