@@ -123,8 +123,8 @@ TEST_CASE("a datagram without the credentials that were asked for is lost", "[ne
   const faults lying{[](sys::call which, void* argument, long& result) {
     if (which != sys::call::recvmmsg) return false;
     auto* const headers = static_cast<sys::messages_asked*>(argument)->headers;
-    const cmsghdr credentials{CMSG_LEN(sizeof(ucred)), SOL_SOCKET, SCM_CREDENTIALS};
-    const auto control = [&](int i, std::size_t claimed) {
+    const auto control = [headers](int i, std::size_t claimed) {
+      const cmsghdr credentials{CMSG_LEN(sizeof(ucred)), SOL_SOCKET, SCM_CREDENTIALS};
       msghdr& header = headers[i].msg_hdr;
       static_cast<sockaddr_nl*>(header.msg_name)->nl_family = AF_NETLINK;
       std::memcpy(header.msg_control, &credentials, sizeof credentials);  // and process 0, which was there

@@ -40,7 +40,7 @@ control_options letting_in(std::vector<uid_t> uids, std::vector<gid_t> gids = {}
 // What somebody else hears who says this, until the end.
 std::string heard_by(const std::function<bool()>& becoming, const address& at, std::string_view said) {
   auto [here, there] = stream::pair().value();
-  child client{[&, &there = there] {
+  child client{[&] {
     if (!becoming()) return false;
     control_client one{at};
     if (!one.say(said) || !one.socket().shutdown_send()) return false;
@@ -362,7 +362,7 @@ TEST_CASE("a user without a mapping in the server's user namespace is the overfl
   const address at = fresh_name();
   auto door = listener<stream>::bind(at, control_server::listening_options()).value();
   auto [ready, tell] = stream::pair().value();
-  child below{[&, &tell = tell] {
+  child below{[&] {
     if (!become(listed, listed) || ::unshare(CLONE_NEWUSER) != 0) return false;
     std::ofstream{"/proc/self/uid_map"} << listed << ' ' << listed << " 1";
     auto server = control_server::make(std::move(door), letting_in({listed}));

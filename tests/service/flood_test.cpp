@@ -70,7 +70,7 @@ double times_longer(const control_options& given, rlim_t files,
   for (int round = 0; round != 5; ++round) {
     const double quiet = p99_of(client);
     auto [ready, tell] = stream::pair().value();
-    child doing{[&, &tell = tell] {
+    child doing{[&] {
       all_descriptors();
       become_the_crowd();
       harm(at, tell);

@@ -183,7 +183,7 @@ TEST_CASE("a silent user does not cost another's silent connection") {
   served here{options};
   auto mine = here.client();  // the oldest
   auto [ready, tell] = stream::pair().value();
-  child flood{[&, &tell = tell] {
+  child flood{[&] {
     if (!become_somebody_else()) return false;
     std::vector<control_client> silent;
     for (int i = 0; i != 10; ++i) silent.push_back(here.client());
