@@ -6,6 +6,7 @@
 #include "support/document.hpp"
 #include "support/kinds.hpp"
 #include "support/process.hpp"
+#include "support/sanitized.hpp"
 #include "support/skip.hpp"
 #include "support/temporary_folder.hpp"
 
@@ -108,7 +109,7 @@ test::seccomp_filter filter_of(const test::words& calls) {
     }
   }
   for (const long number : {SYS_exit_group, SYS_clock_gettime, SYS_brk, SYS_mmap, SYS_munmap}) filter.allow(number);
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SCM_SANITIZED
   for (const long number : {SYS_madvise, SYS_mprotect, SYS_mremap, SYS_futex, SYS_sched_yield, SYS_sigaltstack,
                             SYS_rt_sigprocmask, SYS_rt_sigaction, SYS_gettid, SYS_write}) {
     filter.allow(number);

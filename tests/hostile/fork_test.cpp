@@ -3,6 +3,7 @@
 #include "support/descriptor_table.hpp"
 #include "support/kinds.hpp"
 #include "support/process.hpp"
+#include "support/sanitized.hpp"
 
 #include <scm/channel.hpp>
 
@@ -20,17 +21,7 @@ using namespace scm;
 namespace {
 
 // Sanitizers make each start of a program take many times as long.
-#if defined(__has_feature)
-#define SCM_HAS_FEATURE(name) __has_feature(name)
-#else
-#define SCM_HAS_FEATURE(name) 0
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SCM_HAS_FEATURE(address_sanitizer) || \
-    SCM_HAS_FEATURE(thread_sanitizer)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
+constexpr bool sanitized = SCM_SANITIZED;
 
 // Programs started beside each of the ten ways to get a descriptor below: 10,000 in all.
 constexpr int programs = sanitized ? 100 : 1000;

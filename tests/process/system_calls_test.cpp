@@ -1,5 +1,6 @@
 // Under a filter a process makes the calls that were allowed, and no others.
 #include "process/confined.hpp"
+#include "support/sanitized.hpp"
 #include "support/seccomp.hpp"
 
 #include <scm/batch.hpp>
@@ -33,7 +34,7 @@ namespace {
 
 // The same, and what sanitizers call for themselves.
 allowed_calls with_sanitizers([[maybe_unused]] allowed_calls allowed) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SCM_SANITIZED
   for (const char* name :
        {"futex", "gettid", "madvise", "mremap", "rt_sigaction", "rt_sigprocmask", "sched_yield", "sigaltstack"}) {
     allowed.calls.emplace_back(name);

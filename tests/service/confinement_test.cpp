@@ -5,6 +5,7 @@
 #include "support/kinds.hpp"
 #include "support/process.hpp"
 #include "support/same_file.hpp"
+#include "support/sanitized.hpp"
 #include "support/skip.hpp"
 
 #include <scm/process/confine.hpp>
@@ -21,7 +22,7 @@ namespace {
 
 // The same, and what sanitizers call for themselves.
 allowed_calls with_sanitizers(allowed_calls allowed) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if SCM_SANITIZED
   for (const char* name : {"gettid", "rt_sigaction", "rt_sigprocmask", "sched_yield", "sigaltstack"}) {
     allowed.calls.emplace_back(name);
   }
