@@ -89,9 +89,9 @@ bool prepare(std::vector<int> sources, const std::string& names, int& report) {
 [[noreturn]] void become(const std::vector<char*>& words, std::vector<int> sources, std::size_t payload_bytes,
                          int report) {
   const auto ready = [&]() noexcept {  // out of memory: the child aborts, and that is the status
-    return prepare(std::move(sources), {}, report) &&
-           ::setenv("SCM_PAYLOAD_BYTES", std::to_string(payload_bytes).c_str(), 1) ==
-               0;  // NOLINT(concurrency-mt-unsafe)
+    const std::string bytes = std::to_string(payload_bytes);
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a forked child has one thread
+    return prepare(std::move(sources), {}, report) && ::setenv("SCM_PAYLOAD_BYTES", bytes.c_str(), 1) == 0;
   };
   int error = 0;
   if (ready()) {

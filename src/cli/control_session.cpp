@@ -34,7 +34,8 @@ std::unexpected<failure> control_session::lost(std::error_code why) const {
 
 outcome<bool> control_session::receive(control_reply& into, deadline until) {
   std::array<char, 4096> some;
-  auto got = over_.receive(some, limits::descriptors_per_message, {.until = until});
+  const std::size_t most = limits::descriptors_per_message - into.descriptors.size();  // what one answer can have
+  auto got = over_.receive(some, most, {.until = until});
   if (!got) {
     if (is_end(got.error().code)) return false;
     if (got.error() == std::errc::resource_unavailable_try_again) return true;

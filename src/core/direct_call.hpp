@@ -1,7 +1,7 @@
 /// The calls of each message, made without the C library's functions around them.
 ///
 /// Those are reached by an indirect jump and left by a return, which the processor mispredicts after each system call,
-/// since the kernel empties its predictors: 1 to 2 % of a message. Sanitizers need them, to know what a call reads and
+/// since the kernel empties its predictors. Sanitizers need them, to know what a call reads and
 /// writes; and other C libraries than glibc have structures that differ from the kernel's.
 #pragma once
 

@@ -4,12 +4,12 @@
 #include "support/catch.hpp"
 #include "support/sanitized.hpp"
 #include "support/temporary_folder.hpp"
+#include "support/witness.hpp"
 
 #include <scm/channel.hpp>
 #include <scm/process/notify.hpp>
 
 #include <fcntl.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -57,25 +57,14 @@ class broker {
   running_program program_;
 };
 
-// A pipe's end to store, by whose other end it shows whether anybody has it.
-struct watched {
-  watched() {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    here.reset(ends[0]);
-    there.reset(ends[1]);
-  }
-  bool closed() const {
-    pollfd end{here.native_handle(), POLLIN, 0};
-    return ::poll(&end, 1, 10'000) == 1 && (end.revents & POLLHUP) != 0;
-  }
-  std::string text() const {
-    std::string bytes(64, '\0');
-    const ssize_t size = ::read(here.native_handle(), bytes.data(), bytes.size());
-    return bytes.substr(0, size < 0 ? 0 : static_cast<std::size_t>(size));
-  }
-  owned_fd here, there;
-};
+constexpr int patient = 10'000;  // milliseconds
+
+// What was written to the pipe.
+std::string text_of(const witness& pipe) {
+  std::string bytes(64, '\0');
+  const ssize_t size = ::read(pipe.watched().native_handle(), bytes.data(), bytes.size());
+  return bytes.substr(0, size < 0 ? 0 : static_cast<std::size_t>(size));
+}
 
 }  // namespace
 
@@ -83,18 +72,18 @@ TEST_CASE("what one program stores another fetches, and becomes a third with it"
   const ends_unsearched programs;
   const temporary_folder folder;
   broker with{folder / "broker"};
-  watched pipe;
-  const auto stored = ctl(with.at(), {"store", "out", "--fd", "5"}, {{pipe.there, 5}});
+  witness pipe;
+  const auto stored = ctl(with.at(), {"store", "out", "--fd", "5"}, {{pipe.lent(), 5}});
   CHECK(stored.status == 0);
   CHECK(stored.out == "{\"stored\":\"out\",\"descriptors\":1}\n");
-  pipe.there.reset();
+  (void)pipe.give();
   running_program third{scm_words(
       {"ctl", with.at(), "fetch", "out", "--", "sh", "-c", "echo $$ $LISTEN_PID $LISTEN_FDS $LISTEN_FDNAMES >&3"})};
   const auto pid = std::to_string(third.pid());
   CHECK(third.wait().status == 0);
-  CHECK(pipe.text() == pid + " " + pid + " 1 out\n");
+  CHECK(text_of(pipe) == pid + " " + pid + " 1 out\n");
   CHECK(ctl(with.at(), {"drop", "out"}).status == 0);
-  CHECK(pipe.closed());
+  CHECK(pipe.closed(patient));
   const auto gone = ctl(with.at(), {"fetch", "out", "--", "true"});
   CHECK(gone.status == 1);
   CHECK(contains(gone.out, "\"err\":2"));
@@ -122,8 +111,8 @@ TEST_CASE("lines of standard input are a session") {
   const ends_unsearched programs;
   const temporary_folder folder;
   broker with{folder / "broker"};
-  watched pipe;
-  CHECK(ctl(with.at(), {"store", "out", "--fd", "5"}, {{pipe.there, 5}}).status == 0);
+  witness pipe;
+  CHECK(ctl(with.at(), {"store", "out", "--fd", "5"}, {{pipe.lent(), 5}}).status == 0);
   const auto good = ctl(with.at(), {}, {}, "ping\nlist\n");
   CHECK(good.status == 0);
   CHECK(contains(good.out, "PONG"));
@@ -137,33 +126,33 @@ TEST_CASE("an expiring entry goes with the program that stored it, and no sooner
   const ends_unsearched programs;
   const temporary_folder folder;
   broker with{folder / "broker"};
-  watched pipe;
-  const auto stored = ctl(with.at(), {"store", "out", "expiring", "--fd", "5"}, {{pipe.there, 5}});
+  witness pipe;
+  const auto stored = ctl(with.at(), {"store", "out", "expiring", "--fd", "5"}, {{pipe.lent(), 5}});
   if (contains(stored.out, "\"err\":95")) return;  // before Linux 6.5
   CHECK(stored.status == 0);
-  pipe.there.reset();
-  CHECK(pipe.closed());
+  (void)pipe.give();
+  CHECK(pipe.closed(patient));
   CHECK(ctl(with.at(), {"fetch", "out"}).status == 1);
 
-  watched other;
+  witness other;
   running_program keeper{scm_words({"ctl", with.at(), "store", "out", "expiring", "--fd", "5", "--", "sleep", "1000"}),
-                         {{other.there, 5}}};
-  other.there.reset();
+                         {{other.lent(), 5}}};
+  (void)other.give();
   CHECK(eventually([&] { return ctl(with.at(), {"fetch", "out"}).status == 0; }));
   keeper.signal(SIGKILL);
   keeper.wait();
   CHECK(ctl(with.at(), {"fetch", "out"}).status == 1);
-  CHECK(other.closed());
+  CHECK(other.closed(patient));
 }
 
 TEST_CASE("a broker is replaced again and again, and nobody sees a difference") {
   const ends_unsearched programs;
   const temporary_folder folder;
   const auto at = folder / "broker";
-  watched pipe;
+  witness pipe;
   std::optional<broker> first{std::in_place, at, std::vector<std::string>{"--replace"}};
-  REQUIRE(ctl(at, {"store", "out", "--fd", "5"}, {{pipe.there, 5}}).status == 0);
-  pipe.there.reset();
+  REQUIRE(ctl(at, {"store", "out", "--fd", "5"}, {{pipe.lent(), 5}}).status == 0);
+  (void)pipe.give();
   const auto before = ctl(at, {"list"}).out;
   std::optional<running_program> last;
   for (int i = 0; i != 5; ++i) {
@@ -176,12 +165,12 @@ TEST_CASE("a broker is replaced again and again, and nobody sees a difference") 
     CHECK(next->wait().status == 0);
   }
   CHECK(ctl(at, {"fetch", "out", "--", "sh", "-c", "echo here >&3"}).status == 0);
-  CHECK(pipe.text() == "here\n");
+  CHECK(text_of(pipe) == "here\n");
   CHECK(is_there(at + ".lock"));
   CHECK(run_scm({"serve", at, "--replace"}).status == 1);  // it is locked as it was
   last->signal(SIGTERM);
   CHECK(last->wait().status == 0);
-  CHECK(pipe.closed());
+  CHECK(pipe.closed(patient));
   CHECK(!is_there(at));
   CHECK(!is_there(at + ".lock"));
 }
@@ -232,9 +221,9 @@ TEST_CASE("more than fits is refused before anything is served") {
   CHECK(refused.status == 1);
   CHECK(contains(refused.err, "--store-limit"));
   broker with{folder / "other", {"--store-limit", "1"}};
-  watched pipe;
-  CHECK(ctl(with.at(), {"store", "a", "--fd", "5"}, {{pipe.there, 5}}).status == 0);
-  const auto full = ctl(with.at(), {"store", "b", "--fd", "5"}, {{pipe.there, 5}});
+  witness pipe;
+  CHECK(ctl(with.at(), {"store", "a", "--fd", "5"}, {{pipe.lent(), 5}}).status == 0);
+  const auto full = ctl(with.at(), {"store", "b", "--fd", "5"}, {{pipe.lent(), 5}});
   CHECK(full.status == 1);
   CHECK(contains(full.out, "\"err\":122"));
 }

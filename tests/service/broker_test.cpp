@@ -3,11 +3,9 @@
 #include "support/catch.hpp"
 #include "support/process.hpp"
 #include "support/same_file.hpp"
+#include "support/witness.hpp"
 
 #include <scm/service/broker.hpp>
-
-#include <fcntl.h>
-#include <poll.h>
 
 #include <optional>
 #include <string>
@@ -41,19 +39,7 @@ struct served_broker {
   test::served server;
 };
 
-struct watched {
-  watched() {
-    int ends[2];
-    REQUIRE(::pipe2(ends, O_CLOEXEC) == 0);
-    here.reset(ends[0]);
-    there.reset(ends[1]);
-  }
-  bool closed(int milliseconds = 10'000) const {
-    pollfd end{here.native_handle(), POLLIN, 0};
-    return ::poll(&end, 1, milliseconds) == 1 && (end.revents & POLLHUP) != 0;
-  }
-  owned_fd here, there;
-};
+constexpr int patient = 10'000;  // milliseconds
 
 std::string ours() { return std::to_string(::getuid()); }
 
@@ -61,34 +47,34 @@ std::string ours() { return std::to_string(::getuid()); }
 
 TEST_CASE("a broker keeps what it was sent when its sender is gone, and sends it to the next", "[service]") {
   served_broker with;
-  watched pipe;
+  test::witness pipe;
   {
     auto first = with.server.client();
-    CHECK(first.ask("store out", {pipe.there}) == R"({"stored":"out","descriptors":1})");
+    CHECK(first.ask("store out", {pipe.lent()}) == R"({"stored":"out","descriptors":1})");
   }
   auto second = with.server.client();
   CHECK(second.ask("fetch out").starts_with(R"({"fetched":"out","uid":)" + ours()));
   REQUIRE(second.descriptors().size() == 1);
-  CHECK(test::same_open_file(second.descriptors()[0], pipe.there));
+  CHECK(test::same_open_file(second.descriptors()[0], pipe.lent()));
   second.descriptors().clear();
-  pipe.there.reset();
+  (void)pipe.give();
   CHECK(second.ask("drop out") == R"({"dropped":"out"})");
-  CHECK(pipe.closed());
+  CHECK(pipe.closed(patient));
   CHECK(with.server.stop());
 }
 
 TEST_CASE("an entry that has expired is not fetched, even if nobody has looked since", "[service]") {
   served_broker with;
-  watched pipe;
+  test::witness pipe;
   auto [told, tell] = seqpacket::pair().value();
   with.process.emplace([&] {
     auto client = with.server.client();
-    const bool stored = client.ask("store out expiring", {pipe.there}).starts_with(R"({"stored")");
+    const bool stored = client.ask("store out expiring", {pipe.lent()}).starts_with(R"({"stored")");
     (void)tell.send(stored ? "+" : "-");
     ::pause();
     return true;
   });
-  pipe.there.reset();
+  (void)pipe.give();
   std::array<char, 1> word;
   REQUIRE(told.receive(word, 0, {.until = test::patience()}));
   if (word[0] == '-') return;  // before Linux 6.5
@@ -98,15 +84,15 @@ TEST_CASE("an entry that has expired is not fetched, even if nobody has looked s
   CHECK(client.say("end-the-process\nfetch out\n"));
   CHECK(client.hear() == "ended");
   CHECK(client.hear().starts_with(R"({"err":2,)"));
-  CHECK(pipe.closed());
+  CHECK(pipe.closed(patient));
 }
 
 TEST_CASE("a client that is killed at any moment leaves what it has stored, and nothing else", "[service]") {
   served_broker with;
-  watched kept;
+  test::witness kept;
   auto client = with.server.client();
-  REQUIRE(client.ask("store kept", {kept.there}).starts_with(R"({"stored")"));
-  kept.there.reset();
+  REQUIRE(client.ask("store kept", {kept.lent()}).starts_with(R"({"stored")"));
+  (void)kept.give();
 
   // Each says so much, and is killed.
   using step = void (*)(control_client&, borrowed_fd);
@@ -122,17 +108,17 @@ TEST_CASE("a client that is killed at any moment leaves what it has stored, and 
   };
   for (int round = 0; round != 20; ++round) {
     for (const step& until : steps) {
-      watched pipe;
+      test::witness pipe;
       auto [told, tell] = seqpacket::pair().value();
       {
         test::child its{[&] {
           auto from = with.server.client();
-          until(from, pipe.there);
+          until(from, pipe.lent());
           (void)tell.send("+");
           ::pause();
           return true;
         }};
-        pipe.there.reset();
+        (void)pipe.give();
         std::array<char, 1> word;
         REQUIRE(told.receive(word, 0, {.until = test::patience()}));
         its.kill();
@@ -149,16 +135,16 @@ TEST_CASE("a client that is killed at any moment leaves what it has stored, and 
     }
   }
   CHECK(client.ask("drop kept") == R"({"dropped":"kept"})");
-  CHECK(kept.closed());
+  CHECK(kept.closed(patient));
   CHECK(with.server.figure("connections") == 2);  // the client's, and the one that asks
 }
 
 TEST_CASE("a store is handed over with its listener, and the server ends", "[service]") {
   served_broker with;
-  watched pipe;
+  test::witness pipe;
   auto client = with.server.client();
-  CHECK(client.ask("store out", {pipe.there}).starts_with(R"({"stored")"));
-  pipe.there.reset();
+  CHECK(client.ask("store out", {pipe.lent()}).starts_with(R"({"stored")"));
+  (void)pipe.give();
   // The successor returns when the broker is gone: the connection that it waits for is the broker's, here a thread's.
   std::optional<result<taken_over, take_over_error>> taken;
   std::thread successor{[&] { taken = descriptor_broker::take_over(with.server.at(), {}); }};
@@ -173,15 +159,15 @@ TEST_CASE("a store is handed over with its listener, and the server ends", "[ser
   CHECK(waiting);
   CHECK((*taken)->at.accept(test::patience()));
   taken.reset();
-  CHECK(pipe.closed());
+  CHECK(pipe.closed(patient));
 }
 
 TEST_CASE("a successor that gives up, talks nonsense or says nothing costs nothing", "[service]") {
   std::atomic<int> kept{0};
   served_broker with{{.hand_over_for = 200ms, .when_kept = [&](std::error_code) { ++kept; }}};
-  watched pipe;
+  test::witness pipe;
   auto client = with.server.client();
-  CHECK(client.ask("store out", {pipe.there}).starts_with(R"({"stored")"));
+  CHECK(client.ask("store out", {pipe.lent()}).starts_with(R"({"stored")"));
   for (const std::string_view said : {"", "x", "silence"}) {
     auto successor = with.server.client();
     CHECK(successor.ask("hand-over") == R"({"entries":1})");

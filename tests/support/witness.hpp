@@ -36,9 +36,15 @@ class witness {
   owned_fd give() noexcept { return static_cast<owned_fd&&>(given_); }
   int give_number() noexcept { return given_.release(); }
 
-  bool closed() const {
+  // The same, lent as long as it was not given.
+  borrowed_fd lent() const noexcept { return given_.get(); }
+  // The reading end.
+  borrowed_fd watched() const noexcept { return watched_.get(); }
+
+  // Waits so long for that, or for bytes, which there are none of as a rule.
+  bool closed(int milliseconds = 0) const {
     pollfd end{watched_.native_handle(), POLLIN, 0};
-    if (::poll(&end, 1, 0) < 0) throw std::system_error(errno, std::generic_category(), "poll");
+    if (::poll(&end, 1, milliseconds) < 0) throw std::system_error(errno, std::generic_category(), "poll");
     return (end.revents & POLLHUP) != 0;
   }
   bool is(borrowed_fd fd) const { return fd && inode_of(fd) == inode_; }
