@@ -83,7 +83,7 @@ TEST_CASE("what one program stores another fetches, and becomes a third with it"
   CHECK(third.wait().status == 0);
   CHECK(text_of(pipe) == pid + " " + pid + " 1 out\n");
   CHECK(ctl(with.at(), {"drop", "out"}).status == 0);
-  CHECK(pipe.closed(patient));
+  CHECK(pipe.closed_within(patient));
   const auto gone = ctl(with.at(), {"fetch", "out", "--", "true"});
   CHECK(gone.status == 1);
   CHECK(contains(gone.out, "\"err\":2"));
@@ -131,7 +131,7 @@ TEST_CASE("an expiring entry goes with the program that stored it, and no sooner
   if (contains(stored.out, "\"err\":95")) return;  // before Linux 6.5
   CHECK(stored.status == 0);
   (void)pipe.give();
-  CHECK(pipe.closed(patient));
+  CHECK(pipe.closed_within(patient));
   CHECK(ctl(with.at(), {"fetch", "out"}).status == 1);
 
   witness other;
@@ -142,7 +142,7 @@ TEST_CASE("an expiring entry goes with the program that stored it, and no sooner
   keeper.signal(SIGKILL);
   keeper.wait();
   CHECK(ctl(with.at(), {"fetch", "out"}).status == 1);
-  CHECK(other.closed(patient));
+  CHECK(other.closed_within(patient));
 }
 
 TEST_CASE("a broker is replaced again and again, and nobody sees a difference") {
@@ -170,7 +170,7 @@ TEST_CASE("a broker is replaced again and again, and nobody sees a difference") 
   CHECK(run_scm({"serve", at, "--replace"}).status == 1);  // it is locked as it was
   last->signal(SIGTERM);
   CHECK(last->wait().status == 0);
-  CHECK(pipe.closed(patient));
+  CHECK(pipe.closed_within(patient));
   CHECK(!is_there(at));
   CHECK(!is_there(at + ".lock"));
 }

@@ -59,7 +59,7 @@ TEST_CASE("a broker keeps what it was sent when its sender is gone, and sends it
   second.descriptors().clear();
   (void)pipe.give();
   CHECK(second.ask("drop out") == R"({"dropped":"out"})");
-  CHECK(pipe.closed(patient));
+  CHECK(pipe.closed_within(patient));
   CHECK(with.server.stop());
 }
 
@@ -84,7 +84,7 @@ TEST_CASE("an entry that has expired is not fetched, even if nobody has looked s
   CHECK(client.say("end-the-process\nfetch out\n"));
   CHECK(client.hear() == "ended");
   CHECK(client.hear().starts_with(R"({"err":2,)"));
-  CHECK(pipe.closed(patient));
+  CHECK(pipe.closed_within(patient));
 }
 
 TEST_CASE("a client that is killed at any moment leaves what it has stored, and nothing else", "[service]") {
@@ -127,7 +127,7 @@ TEST_CASE("a client that is killed at any moment leaves what it has stored, and 
       bool closed = false;
       for (int i = 0; !closed && i != 500; ++i) {
         (void)client.ask("drop its");
-        closed = pipe.closed(20);
+        closed = pipe.closed_within(20);
       }
       CHECK(closed);
       CHECK(client.ask("fetch kept").starts_with(R"({"fetched")"));
@@ -135,7 +135,7 @@ TEST_CASE("a client that is killed at any moment leaves what it has stored, and 
     }
   }
   CHECK(client.ask("drop kept") == R"({"dropped":"kept"})");
-  CHECK(kept.closed(patient));
+  CHECK(kept.closed_within(patient));
   CHECK(with.server.figure("connections") == 2);  // the client's, and the one that asks
 }
 
@@ -159,7 +159,7 @@ TEST_CASE("a store is handed over with its listener, and the server ends", "[ser
   CHECK(waiting);
   CHECK((*taken)->at.accept(test::patience()));
   taken.reset();
-  CHECK(pipe.closed(patient));
+  CHECK(pipe.closed_within(patient));
 }
 
 TEST_CASE("a successor that gives up, talks nonsense or says nothing costs nothing", "[service]") {

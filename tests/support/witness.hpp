@@ -41,8 +41,9 @@ class witness {
   // The reading end.
   borrowed_fd watched() const noexcept { return watched_.get(); }
 
+  bool closed() const { return closed_within(0); }
   // Waits so long for that, or for bytes, which there are none of as a rule.
-  bool closed(int milliseconds = 0) const {
+  bool closed_within(int milliseconds) const {
     pollfd end{watched_.native_handle(), POLLIN, 0};
     if (::poll(&end, 1, milliseconds) < 0) throw std::system_error(errno, std::generic_category(), "poll");
     return (end.revents & POLLHUP) != 0;
