@@ -10,10 +10,11 @@ get_target_property(scm_type scm TYPE)
 set(scm_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/scm)
 install(TARGETS scm scm_fuzz scm_asio EXPORT scmTargets)
 install(DIRECTORY include/scm DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp"
-  PATTERN system_calls.hpp EXCLUDE PATTERN "service*" EXCLUDE)
+  PATTERN system_calls.hpp EXCLUDE PATTERN message_filter.hpp EXCLUDE PATTERN "service*" EXCLUDE)
 if(TARGET scm_seccomp)
   install(TARGETS scm_seccomp EXPORT scmTargets)
-  install(FILES include/scm/process/system_calls.hpp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/scm/process)
+  install(FILES include/scm/process/system_calls.hpp include/scm/process/message_filter.hpp
+    DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/scm/process)
 endif()
 if(TARGET scm_service)
   install(TARGETS scm_service EXPORT scmTargets)

@@ -10,3 +10,4 @@
 #include <scm/process/run_as.hpp>
 #include <scm/process/shared_memory.hpp>
 #include <scm/process/spawn.hpp>
+#include <scm/process/watched.hpp>

@@ -8,8 +8,10 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/netlink.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -84,12 +86,14 @@ enum class call : unsigned char {
   preadv2,
   process_vm_readv,
   process_vm_writev,
+  ptrace,
   read,
   readlink,
   recvmmsg,
   recvmsg,
   rt_sigaction,
   rt_sigprocmask,
+  seccomp,
   sendmmsg,
   sendmsg,
   setgroups,
@@ -115,7 +119,8 @@ inline constexpr int calls = static_cast<int>(call::write) + 1;
 /// `argument` is the msghdr of sendmsg and recvmsg, the `messages_asked` of sendmmsg and recvmmsg, the structure of
 /// statx, fstat and lstat, the `capability_sets` of capget, the `landlock_ruleset` of one that is made, the
 /// `option_asked` of getsockopt, or the int that says what is asked for: the command of
-/// fcntl and prctl, the option of setsockopt, the request of ioctl, the type of socket and socketpair; else null.
+/// fcntl, prctl and ptrace, the option of setsockopt, the request of ioctl, the type of socket and socketpair; else
+/// null.
 using fault_hook = bool (*)(call which, void* argument, long& result);
 void set_fault_hook(fault_hook hook) noexcept;
 bool faulted(call which, void* argument, long& result) noexcept;
@@ -349,6 +354,10 @@ inline ssize_t process_vm_writev(pid_t process, const iovec* local, std::size_t 
   return through<call::process_vm_writev>(
       [&] { return ::process_vm_writev(process, local, locals, remote, remotes, 0); });
 }
+/// By number, see dup3: what is asked for, of which thread, and two arguments that mean what `request` says.
+inline long ptrace(unsigned request, pid_t thread, std::uintptr_t address, std::uintptr_t data) noexcept {
+  return through<call::ptrace>([&] { return ::syscall(SYS_ptrace, request, thread, address, data); }, &request);
+}
 inline ssize_t read(int fd, void* bytes, std::size_t size) noexcept {
   return through<call::read>([&] { return ::read(fd, bytes, size); });
 }
@@ -392,6 +401,11 @@ inline int signal_mask(const signal_set& blocked, signal_set* before) noexcept {
 inline int restore_signal_mask(const signal_set& blocked) noexcept {
   const auto restored = static_cast<int>(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, nullptr, sizeof blocked));
   return through<call::rt_sigprocmask>([&] { return restored; });
+}
+/// SECCOMP_SET_MODE_FILTER: 0, or the filter's listener when the flags ask for one, close-on-exec.
+inline int seccomp_filter(unsigned flags, const sock_fprog& program) noexcept {
+  return through<call::seccomp>(
+      [&] { return static_cast<int>(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program)); });
 }
 inline int sendmmsg(int fd, mmsghdr* headers, unsigned count, int flags) noexcept {
   const messages_asked asked{headers, count};

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <new>
+#include <utility>
 
 namespace scm::inline v0_1 {
 namespace {
@@ -29,7 +30,9 @@ void reap(int pidfd) noexcept {
 // With signals blocked: a handler that ran in the new process would run on the caller's memory.
 [[gnu::noinline]] int clone_with(start& plan, int& pidfd) noexcept {
   alignas(64) std::array<std::byte, stack_bytes> stack;  // not cleared: most of it is never touched
-  return sys::clone(detail::start_here, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK, &plan, pidfd);
+  // A listener is born in the table of whoever is filtered. For that moment it is this process's, too.
+  const int shared = plan.filter != nullptr && plan.watcher == call_watcher::listener ? CLONE_FILES : 0;
+  return sys::clone(detail::start_here, stack.data() + stack.size(), CLONE_VM | CLONE_VFORK | shared, &plan, pidfd);
 }
 
 result<child, spawn_error> run(start& plan) noexcept {
@@ -54,16 +57,37 @@ result<child, spawn_error> run(start& plan) noexcept {
   return made;
 }
 
+result<void, spawn_error> prepare(start& plan, const spawn_options& options) noexcept {
+  try {
+    return detail::make_ready(plan, options);
+  } catch (const std::bad_alloc&) {
+    return failure(spawn_step::prepare, std::make_error_code(std::errc::not_enough_memory));
+  }
+}
+
 }  // namespace
 
 result<child, spawn_error> spawn(const spawn_options& options) noexcept {
   start plan;
-  try {
-    if (auto ready = detail::make_ready(plan, options); !ready) return std::unexpected{ready.error()};
-  } catch (const std::bad_alloc&) {
-    return failure(spawn_step::prepare, std::make_error_code(std::errc::not_enough_memory));
-  }
+  if (auto ready = prepare(plan, options); !ready) return std::unexpected{ready.error()};
   return run(plan);
+}
+
+result<watched_child, spawn_error> spawn_watched(const spawn_options& options, std::span<const sock_filter> filter,
+                                                 call_watcher by) noexcept {
+  start plan;
+  if (auto ready = prepare(plan, options); !ready) return std::unexpected{ready.error()};
+  if (filter.empty() || filter.size() > BPF_MAXINSNS) {
+    return failure(spawn_step::filter, std::make_error_code(std::errc::invalid_argument));
+  }
+  // The kernel does not write to it.
+  const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
+  plan.filter = &program;
+  plan.watcher = by;
+  auto started = run(plan);
+  owned_fd listener{plan.listener};
+  if (!started) return std::unexpected{started.error()};
+  return watched_child{std::move(*started), std::move(listener)};
 }
 
 std::string_view text_of(spawn_step step) noexcept {
@@ -73,6 +97,8 @@ std::string_view text_of(spawn_step step) noexcept {
       return "preparing to start a program";
     case start:
       return "making a process for it";
+    case filter:
+      return "filtering its system calls";
     case signals:
       return "setting its signals";
     case directory:
@@ -95,6 +121,8 @@ std::string_view text_of(spawn_step step) noexcept {
       return "forbidding it new privileges";
     case parent_death_signal:
       return "asking for a signal when its parent ends";
+    case trace:
+      return "asking to be traced";
     case execute:
       return "executing it";
   }

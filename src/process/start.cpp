@@ -7,6 +7,8 @@
 
 #include "core/os_error.hpp"
 
+#include <sys/ptrace.h>
+
 #include <charconv>
 #include <cstring>
 
@@ -19,6 +21,24 @@ struct stop {
   std::size_t position = 0;
 };
 constexpr stop none{};
+
+stop forbid_new_privileges() noexcept {
+  return sys::prctl(PR_SET_NO_NEW_PRIVS, 1) == 0 ? none : stop{errno, spawn_step::no_new_privileges};
+}
+
+// First of all, with the maker's rights: without CAP_SYS_ADMIN a filter is for those alone who cannot gain privileges.
+stop be_filtered(start& plan) noexcept {
+  if (plan.asked->no_new_privileges) {
+    if (const stop at = forbid_new_privileges(); at.number != 0) return at;
+  }
+  const bool listener = plan.watcher == call_watcher::listener;
+  const int made = sys::seccomp_filter(
+      listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0, *plan.filter);
+  if (made < 0) return {errno, spawn_step::filter};
+  if (!listener) return none;
+  plan.listener = made;
+  return sys::unshare(CLONE_FILES) == 0 ? none : stop{errno, spawn_step::filter};
+}
 
 // Signals are blocked from before the clone, and no handler of the maker's can run here once they are unblocked.
 // Ignored ones are reset as well: execve(2) would hand them down.
@@ -96,9 +116,6 @@ stop become(const spawn_options& asked) noexcept {
     if (sys::setresgid(as.group) != 0) return {errno, spawn_step::group};
     if (sys::setresuid(as.user) != 0) return {errno, spawn_step::user};
   }
-  if (asked.no_new_privileges && sys::prctl(PR_SET_NO_NEW_PRIVS, 1) != 0) {
-    return {errno, spawn_step::no_new_privileges};
-  }
   return none;
 }
 
@@ -121,12 +138,17 @@ void write_process_id(start& plan) noexcept {
 
 stop run(start& plan) noexcept {
   const spawn_options& asked = *plan.asked;
-  stop at = reset_signals();
+  stop at = plan.filter != nullptr ? be_filtered(plan) : none;
+  if (at.number == 0) at = reset_signals();
   if (at.number == 0) at = enter_directory(asked);
   if (at.number == 0) at = place_descriptors(plan);
   if (at.number == 0) at = become(asked);
+  if (at.number == 0 && asked.no_new_privileges && plan.filter == nullptr) at = forbid_new_privileges();
   if (at.number == 0) at = die_with(plan);
   if (at.number != 0) return at;
+  if (plan.filter != nullptr && plan.watcher == call_watcher::tracer && sys::ptrace(PTRACE_TRACEME, 0, 0, 0) != 0) {
+    return {errno, spawn_step::trace};
+  }
   if (!asked.descriptors.empty()) write_process_id(plan);
   if (sys::signal_mask(0, nullptr) != 0) return {errno, spawn_step::signals};
   sys::execve(asked.program.c_str(), plan.argv.data(), plan.envp.data());

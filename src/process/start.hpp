@@ -3,7 +3,7 @@
 
 #include "core/sys.hpp"
 
-#include <scm/process/spawn.hpp>
+#include <scm/process/watched.hpp>
 
 #include <array>
 #include <cstddef>
@@ -36,6 +36,10 @@ struct start {
   std::string names;                     // LISTEN_FDNAMES=
   std::array<char, 32> process_id = {};  // LISTEN_PID=, to which the process adds its own number
   pid_t parent = 0;
+
+  const sock_fprog* filter = nullptr;  // none: nobody watches
+  call_watcher watcher{};
+  int listener = -1;  // written there, in a table that is this process's, too, at that moment
 
   bool failed = false;
   spawn_error failure{};

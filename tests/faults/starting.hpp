@@ -6,6 +6,8 @@
 #include <scm/process.hpp>
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -93,6 +95,33 @@ inline scenario starting(bool there) {
   return made;
 }
 
+// A filter that lets everything through has a listener all the same.
+inline scenario starting_watched(call_watcher by) {
+  const bool listener = by == call_watcher::listener;
+  scenario made{std::string{"spawn of a program that is watched by a "} + (listener ? "listener" : "tracer"), {}};
+  made.run = [by](const ordeal& under) {
+    static constexpr sock_filter everything[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    std::optional<watched_child> started;
+    const auto code = under([&] {
+      return keep(started, spawn_watched({.program = "/bin/true",
+                                          .input = standard_stream::null(),
+                                          .output = standard_stream::null(),
+                                          .error = standard_stream::null(),
+                                          .no_new_privileges = true},
+                                         everything, by));
+    });
+    CHECK(started.has_value() == !code);
+    started.reset();
+    bury_children();
+    return code;
+  };
+  for (const int number : {EINVAL, ENOMEM, ENOSYS, EPERM, EIO}) {
+    made.exceptions.push_back({answers(system_error(number)), sys::call::close_range, {}, number});
+  }
+  made.exceptions.push_back({unmoved, sys::call::rt_sigprocmask, {}, {}, 3});
+  return made;
+}
+
 inline scenario waiting_for_a_child(waits how) {
   scenario made{"waiting for a child " + name_of(how), {}, how};
   made.run = [how](const ordeal& under) {
@@ -159,7 +188,8 @@ inline scenario forbidding_dumps() {
 }
 
 inline std::vector<scenario> scenarios_of_starting() {
-  std::vector<scenario> all{starting(true), starting(false)};
+  std::vector<scenario> all{starting(true), starting(false), starting_watched(call_watcher::listener),
+                            starting_watched(call_watcher::tracer)};
   for (const waits how : {waits::forever, waits::until_deadline, waits::never}) all.push_back(waiting_for_a_child(how));
   all.insert(all.end(),
              {signalling_a_child(), letting_go_of_a_child(), taking_over_what_was_passed(), forbidding_dumps()});

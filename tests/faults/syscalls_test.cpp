@@ -16,6 +16,8 @@
 #include <scm/inspect.hpp>
 #include <scm/process.hpp>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sys/wait.h>
 
 #include <cstdlib>
@@ -310,6 +312,15 @@ void start(collected& of, const spawn_options& more) {
   of([&] { (void)spawn(options); });
   while (::waitpid(-1, nullptr, __WALL) > 0) {
   }
+}
+
+void start_watched(collected& of, call_watcher by) {
+  static constexpr sock_filter everything[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+  collected bare, watched;
+  const spawn_options options{.program = "/nowhere", .no_new_privileges = by == call_watcher::listener};
+  bare([] { (void)spawn({.program = "/nowhere"}); });
+  watched([&] { (void)spawn_watched(options, everything, by); });
+  of.add_difference(watched, bare);
 }
 
 void take_over(collected& of) {
@@ -667,6 +678,9 @@ constexpr operation operations[] = {
                     .parent_death_signal = SIGTERM});
        of.add_difference(full, bare);
      }},
+    {"`spawn_watched` with a listener adds to `spawn`",
+     [](collected& of) { start_watched(of, call_watcher::listener); }},
+    {"`spawn_watched` with a tracer adds to `spawn`", [](collected& of) { start_watched(of, call_watcher::tracer); }},
     {"`spawn` as somebody else adds",
      [](collected& of) {
        collected bare, full;

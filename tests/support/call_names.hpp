@@ -6,6 +6,7 @@
 
 #include <linux/fs.h>
 #include <linux/netlink.h>
+#include <sys/ptrace.h>
 
 #include <array>
 #include <string>
@@ -61,12 +62,14 @@ inline constexpr std::array<std::string_view, sys::calls> call_names{"accept4",
                                                                      "preadv2",
                                                                      "process_vm_readv",
                                                                      "process_vm_writev",
+                                                                     "ptrace",
                                                                      "read",
                                                                      "readlink",
                                                                      "recvmmsg",
                                                                      "recvmsg",
                                                                      "rt_sigaction",
                                                                      "rt_sigprocmask",
+                                                                     "seccomp",
                                                                      "sendmmsg",
                                                                      "sendmsg",
                                                                      "setgroups",
@@ -99,6 +102,7 @@ struct made_call {
       case sys::call::setsockopt:
       case sys::call::ioctl:
       case sys::call::prctl:
+      case sys::call::ptrace:
       case sys::call::socket:
       case sys::call::socketpair:
         return {which, *static_cast<const int*>(argument)};
@@ -147,6 +151,7 @@ inline std::string word_of(const made_call& made) {
                                       {SO_TYPE, "SO_TYPE"}};
   static constexpr entry requests[] = {{static_cast<int>(BLKGETSIZE64), "BLKGETSIZE64"},
                                        {static_cast<int>(uapi::pidfd_get_info), "PIDFD_GET_INFO"}};
+  static constexpr entry tracing[] = {{PTRACE_TRACEME, "PTRACE_TRACEME"}};
   static constexpr entry attributes[] = {
       {PR_CAPBSET_DROP, "PR_CAPBSET_DROP"},  {PR_CAPBSET_READ, "PR_CAPBSET_READ"},
       {PR_GET_DUMPABLE, "PR_GET_DUMPABLE"},  {PR_GET_NO_NEW_PRIVS, "PR_GET_NO_NEW_PRIVS"},
@@ -168,6 +173,8 @@ inline std::string word_of(const made_call& made) {
       return in(requests);
     case sys::call::prctl:
       return in(attributes);
+    case sys::call::ptrace:
+      return in(tracing);
     case sys::call::socket:
     case sys::call::socketpair: {
       static constexpr entry types[] = {{SOCK_STREAM, "SOCK_STREAM"},

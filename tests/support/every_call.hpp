@@ -152,6 +152,10 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EACCES, EBADF, EFAULT, EINVAL, EIO, ENOENT, ENOMEM, ENOSYS, EPERM)
     case unlink:
       SCM_ERRORS(EACCES, EBUSY, EIO, EISDIR, ENOENT, ENOMEM, ENOTDIR, EPERM, EROFS)
+    case seccomp:
+      SCM_ERRORS(EACCES, EBUSY, ECANCELED, EFAULT, EINVAL, EMFILE, ENFILE, ENOMEM, ENOSYS, EOPNOTSUPP)
+    case ptrace:
+      SCM_ERRORS(EBUSY, EFAULT, EINVAL, EIO, EPERM, ESRCH)
     case unshare:
       SCM_ERRORS(EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM, EUSERS)
     case waitid:

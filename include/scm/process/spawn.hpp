@@ -76,6 +76,7 @@ struct spawn_options {
 enum class spawn_step : unsigned char {
   prepare,              ///< Nothing was started: an option is wrong, or there is no memory.
   start,                ///< The new process: clone(2).
+  filter,               ///< Its filter of system calls, seccomp(2): `spawn_watched`.
   signals,              ///< Blocking signals here; default actions and an empty mask there.
   directory,            ///< fchdir(2), chdir(2)
   streams,              ///< Descriptors 0 to 2; `position` is which.
@@ -87,6 +88,7 @@ enum class spawn_step : unsigned char {
   user,                 ///< setresuid(2)
   no_new_privileges,    ///< prctl(2)
   parent_death_signal,  ///< prctl(2)
+  trace,                ///< ptrace(2): `spawn_watched`.
   execute,              ///< execve(2)
 };
 
