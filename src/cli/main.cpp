@@ -8,6 +8,7 @@
 #include "cli/serve.hpp"
 #include "cli/sockets.hpp"
 #include "cli/standard_streams.hpp"
+#include "cli/trace.hpp"
 
 #include <scm/core/config.hpp>
 
@@ -21,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace scm::cli {
@@ -28,7 +30,8 @@ namespace {
 
 /// What the command line says after "--", where it is a program to run and not more arguments of our own.
 std::optional<std::vector<std::string>> cut_command(std::vector<std::string>& words) {
-  if (words.empty() || (words.front() != "recv" && words.front() != "ctl")) return {};
+  static constexpr std::string_view with_command[] = {"recv", "ctl", "trace"};
+  if (words.empty() || std::ranges::find(with_command, words.front()) == std::end(with_command)) return {};
   const auto mark = std::ranges::find(words, "--");
   if (mark == words.end()) return {};
   std::vector<std::string> command{mark + 1, words.end()};
@@ -86,6 +89,9 @@ int run(std::vector<std::string> words) {
   add_sockets(program, action);
   add_serve(program, action);
   add_ctl(program, action, command);
+#if SCM_WITH_SECCOMP
+  add_trace(program, action, command);
+#endif
   add_help(program, action);
   try {
     std::ranges::reverse(words);  // as CLI11 wants them

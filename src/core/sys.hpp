@@ -19,6 +19,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -480,6 +481,10 @@ inline int unshare(int flags) noexcept {
 /// Of the process behind a pidfd; with WNOHANG si_pid is 0 when it has not ended.
 inline int waitid(int process, siginfo_t& how, int options) noexcept {
   return through<call::waitid>([&] { return ::waitid(P_PIDFD, static_cast<id_t>(process), &how, options); });
+}
+/// Of any child of the calling thread, and of those that it traces.
+inline int waitid_any(siginfo_t& how, int options) noexcept {
+  return through<call::waitid>([&] { return ::waitid(P_ALL, 0, &how, options | __WNOTHREAD); });
 }
 inline ssize_t write(int fd, const void* bytes, std::size_t size) noexcept {
   return through<call::write>([&] { return ::write(fd, bytes, size); });

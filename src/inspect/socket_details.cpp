@@ -21,7 +21,17 @@ Structure as(const sockaddr_storage& name) noexcept {
   return out;
 }
 
-socket_name decode(const sockaddr_storage& name, socklen_t size) noexcept {
+template <class Call>
+socket_name name_from(Call call, borrowed_fd fd) noexcept {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (call(fd.native_handle(), reinterpret_cast<sockaddr*>(&name), &size) < 0) return {};
+  return decode_socket_name(name, size);
+}
+
+}  // namespace
+
+socket_name decode_socket_name(const sockaddr_storage& name, socklen_t size) noexcept {
   switch (name.ss_family) {
     case AF_UNIX: {
       const auto found = address::from_native(as<sockaddr_un>(name), size);
@@ -48,16 +58,6 @@ socket_name decode(const sockaddr_storage& name, socklen_t size) noexcept {
       return {};
   }
 }
-
-template <class Call>
-socket_name name_from(Call call, borrowed_fd fd) noexcept {
-  sockaddr_storage name{};
-  socklen_t size = sizeof name;
-  if (call(fd.native_handle(), reinterpret_cast<sockaddr*>(&name), &size) < 0) return {};
-  return decode(name, size);
-}
-
-}  // namespace
 
 result<int> socket_option(borrowed_fd fd, int name) noexcept {
   int value = 0;

@@ -40,6 +40,11 @@ if [[ -e $work/consumer/served ]]; then
   configure -D SCM_COMPONENTS=service >/dev/null
   "$work/consumer/served"
 fi
+if [[ -e $work/consumer/watched ]]; then
+  echo '--- the component supervisor'
+  configure -D SCM_COMPONENTS=supervisor >/dev/null
+  "$work/consumer/watched"
+fi
 echo '--- a component that there is not is refused'
 rm -rf "$work/consumer"
 if configure -D SCM_COMPONENTS=nothing >/dev/null 2>&1; then
@@ -81,6 +86,12 @@ if [[ -e $pkgconfig/scm-service.pc ]]; then
   # shellcheck disable=SC2046  # as above
   "$compiler" -std=c++23 "$here/served.cpp" $(pkg-config --cflags --libs scm-service) -o "$work/served-pkg-config"
   LD_LIBRARY_PATH=$libraries "$work/served-pkg-config"
+fi
+
+if [[ -e $pkgconfig/scm-supervisor.pc ]]; then
+  # shellcheck disable=SC2046  # as above
+  "$compiler" -std=c++23 "$here/watched.cpp" $(pkg-config --cflags --libs scm-supervisor) -o "$work/watched-pkg-config"
+  LD_LIBRARY_PATH=$libraries "$work/watched-pkg-config"
 fi
 
 if [[ -e $work/prefix/bin/scm ]]; then

@@ -1,0 +1,339 @@
+#include "cli/trace_text.hpp"
+
+#include "cli/describe_text.hpp"
+#include "cli/failure.hpp"
+#include "cli/json_bytes.hpp"
+#include "inspect/words.hpp"
+
+#include <scm/core/control_items.hpp>
+#include <scm/core/control_view.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace scm::cli {
+namespace {
+
+using nlohmann::json;
+
+constexpr auto flag_words = std::to_array<detail::word<std::uint32_t>>({{"MSG_OOB", 0x1},
+                                                                        {"MSG_PEEK", 0x2},
+                                                                        {"MSG_DONTROUTE", 0x4},
+                                                                        {"MSG_CTRUNC", 0x8},
+                                                                        {"MSG_TRUNC", 0x20},
+                                                                        {"MSG_DONTWAIT", 0x40},
+                                                                        {"MSG_EOR", 0x80},
+                                                                        {"MSG_WAITALL", 0x100},
+                                                                        {"MSG_CONFIRM", 0x800},
+                                                                        {"MSG_ERRQUEUE", 0x2000},
+                                                                        {"MSG_NOSIGNAL", 0x4000},
+                                                                        {"MSG_MORE", 0x8000},
+                                                                        {"MSG_WAITFORONE", 0x10000},
+                                                                        {"MSG_FASTOPEN", 0x20000000},
+                                                                        {"MSG_CMSG_CLOEXEC", 0x40000000},
+                                                                        {"MSG_CMSG_COMPAT", 0x80000000}});
+
+std::vector<std::string> names_of(std::uint32_t flags) {
+  std::vector<std::string> names;
+  for (const auto& [text, flag] : flag_words) {
+    if ((flags & flag) != 0) names.emplace_back(text);
+    flags &= ~flag;
+  }
+  if (flags != 0) names.push_back(fmt::format("{:#x}", flags));
+  return names;
+}
+
+template <class Words>
+std::string word_for(const Words& words, int number) {
+  const auto word = detail::word_of(words, number);
+  return word.empty() ? fmt::to_string(number) : std::string{word};
+}
+
+std::string name_text(const socket_name& name) { return std::string{text_of(name).view()}; }
+
+bool is_unnamed(const socket_name& name) {
+  const auto* const found = std::get_if<address>(&name);
+  return found != nullptr && found->kind() == address::form::unnamed;
+}
+
+// "fd 5 (stream @bus -> 4711)": what it is, its own name, and who is at the other end.
+std::string socket_text(const traced_socket& socket) {
+  if (socket.unseen) return fmt::format("fd {} ({})", socket.number, socket.unseen.message());
+  std::vector<std::string> parts;
+  if (socket.family != AF_UNIX) parts.push_back(word_for(detail::family_words, socket.family));
+  parts.push_back(word_for(detail::type_words, socket.type));
+  if (!is_unnamed(socket.local) && !name_text(socket.local).empty()) parts.push_back(name_text(socket.local));
+  std::string peer = is_unnamed(socket.peer) ? "" : name_text(socket.peer);
+  if (socket.peer_process > 0) peer += fmt::format("{}process {}", peer.empty() ? "" : " ", socket.peer_process);
+  if (!peer.empty()) parts.push_back("-> " + peer);
+  return fmt::format("fd {} ({})", socket.number, fmt::join(parts, " "));
+}
+
+std::string_view text_of_bytes(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+std::string outcome_text(const traced_call& call) {
+  switch (call.ended) {
+    case traced_call::outcome::failed:
+      return "failed: " + os_code(call.error).message();
+    case traced_call::outcome::interrupted:
+      return "interrupted by a signal";
+    case traced_call::outcome::unfinished:
+      return fmt::format("did not return in {:.6f} s: its thread ended", std::chrono::duration<double>(call.took).count());
+    case traced_call::outcome::returned:
+      break;
+  }
+  const bool many = call.call == message_call::sendmmsg || call.call == message_call::recvmmsg;
+  return counted(static_cast<std::uint64_t>(call.result), many ? "message" : "byte");
+}
+
+std::string descriptor_text(const traced_descriptor& one) {
+  const std::string here = one.number < 0 ? "lost" : fmt::to_string(one.number);
+  const std::string label = one.sent_as < 0 ? here : fmt::format("{}>{}", one.sent_as, here);
+  return fmt::format("             {}\n", one.what ? description_line(label, *one.what)
+                                                   : fmt::format("{:<9} {}", label, one.unseen.message()));
+}
+
+// The library's decoders take a message as it was walked over.
+control_message message_of(const traced_item& item) { return {item.level, item.type, item.payload, 0, abi::native}; }
+
+std::string item_text(const traced_item& item) {
+  const auto message = message_of(item);
+  switch (kind_of(message)) {
+    case control_kind::pidfd:
+      if (const auto number = as_pidfd(message)) {
+        return item.process && item.process->process ? fmt::format("pidfd {} of process {}", *number, *item.process->process)
+                                                     : fmt::format("pidfd {}", *number);
+      }
+      break;
+    case control_kind::label:
+      return "label " + shown(as_label(message));
+    case control_kind::queued_bytes:
+      if (const auto bytes = as_queued_bytes(message)) return fmt::format("{} left in the queue", counted(*bytes, "byte"));
+      break;
+    case control_kind::timestamp:
+      if (item.size == 16) {  // 64 bits, whoever it is for
+        if (const auto time = as_timestamp(message)) {
+          return fmt::format("timestamp {:.9f}", std::chrono::duration<double>(time->time_since_epoch()).count());
+        }
+      }
+      break;
+    case control_kind::credentials:
+    case control_kind::rights:
+    case control_kind::unknown:
+      break;
+  }
+  return fmt::format("control message of level {} and type {}, {}", item.level, item.type, counted(item.size, "byte"));
+}
+
+std::string room_text(const traced_message& message, abi layout) {
+  const std::size_t sent = message.descriptors.size() + message.lost.size();
+  if (message.control_room < cmsg_len(sent * sizeof(int), layout)) {
+    return fmt::format("its room for control data was {}", counted(message.control_room, "byte"));
+  }
+  return "there was room for them, so it had no free descriptor numbers (ulimit -n), or a security module refused them";
+}
+
+std::string problems_text(const traced_call& call, const traced_message& message) {
+  std::string out;
+  const auto line = [&](const std::string& text) { out += "             " + text + '\n'; };
+  if (!message.lost.empty()) {
+    line(fmt::format("{} of {} LOST: {}", message.lost.size(),
+                     counted(message.lost.size() + message.descriptors.size(), "descriptor"),
+                     room_text(message, call.layout)));
+  } else if (!is_send(call.call) && (message.flags & MSG_CTRUNC) != 0) {
+    line(fmt::format("control data was cut (MSG_CTRUNC): its room was {}", counted(message.control_room, "byte")));
+  }
+  if (message.unseen) line("not all could be seen: " + message.unseen.message());
+  return out;
+}
+
+std::string origin_text(const traced_origin& from) {
+  return fmt::format("  <- #{}{} of {} (fd {})", from.number, from.certain ? "" : "?",
+                     process_text(from.program, from.process), from.socket);
+}
+
+// What follows the socket on the line of a call, or stands on the line of one message of several.
+std::string message_text(const traced_call& call, const traced_message& message, bool alone) {
+  std::string out = fmt::format(" #{}", message.number);
+  if (!alone) out += fmt::format(" {}", counted(message.bytes, "byte"));
+  if (const auto all = message.descriptors.size(); all != 0) out += fmt::format(", {}", counted(all, "descriptor"));
+  if (const auto name = name_text(message.name); !name.empty() && !is_unnamed(message.name)) {
+    out += fmt::format("{}{}", is_send(call.call) ? "  to " : "  from ", name);
+  }
+  if (message.origin) out += origin_text(*message.origin);
+  if (alone && call.flags != 0) out += fmt::format("  {}", fmt::join(names_of(call.flags), "|"));
+  if (message.flags != 0) out += fmt::format("  msg_flags {}", fmt::join(names_of(message.flags), "|"));
+  if (!message.payload.empty()) {
+    out += fmt::format("  \"{}\"{}", shown(text_of_bytes(message.payload)),
+                       message.payload.size() < message.bytes ? "..." : "");
+  }
+  out += '\n';
+  for (const auto& one : message.descriptors) out += descriptor_text(one);
+  out += lost_text(message);
+  if (message.credentials) {
+    out += fmt::format("             credentials process {} user {} group {}\n", message.credentials->pid,
+                       message.credentials->uid, message.credentials->gid);
+  }
+  for (const auto& item : message.items) out += fmt::format("             {}\n", item_text(item));
+  return out + problems_text(call, message);
+}
+
+json error_record(std::error_code error) { return {{"code", error.value()}, {"text", error.message()}}; }
+
+json name_record(const socket_name& name) {
+  const auto text = name_text(name);
+  return text.empty() ? json{} : json(text);
+}
+
+json socket_record(const traced_socket& socket) {
+  json out{{"fd", socket.number}};
+  if (socket.unseen) {
+    out["error"] = error_record(socket.unseen);
+    return out;
+  }
+  out["family"] = word_for(detail::family_words, socket.family);
+  out["type"] = word_for(detail::type_words, socket.type);
+  out["local"] = name_record(socket.local);
+  out["peer"] = name_record(socket.peer);
+  out["inode"] = socket.inode;
+  if (socket.peer_inode != 0) out["peer_inode"] = socket.peer_inode;
+  if (socket.peer_process > 0) out["peer_pid"] = socket.peer_process;
+  return out;
+}
+
+json item_record(const traced_item& item) {
+  json out{{"level", item.level}, {"type", item.type}, {"size", item.size}, {"text", item_text(item)}};
+  put_bytes(out, "payload", std::string{text_of_bytes(item.payload)});
+  return out;
+}
+
+json message_record(const traced_message& message, bool received) {
+  json out{{"number", message.number}, {"bytes", message.bytes}};
+  if (const auto name = name_record(message.name); !name.is_null()) out[received ? "from" : "to"] = name;
+  put_bytes(out, "payload", std::string{text_of_bytes(message.payload)});
+  out["descriptors"] = json::array();
+  for (const auto& one : message.descriptors) out["descriptors"].push_back(traced_record(one, received));
+  if (message.credentials) {
+    out["credentials"] = {
+        {"pid", message.credentials->pid}, {"uid", message.credentials->uid}, {"gid", message.credentials->gid}};
+  }
+  if (!message.items.empty()) out["other"] = json::array();
+  for (const auto& item : message.items) out["other"].push_back(item_record(item));
+  if (message.unseen) out["unseen"] = error_record(message.unseen);
+  if (!received) return out;
+  out["msg_flags"] = names_of(message.flags);
+  out["control_room"] = message.control_room;
+  if (!message.lost.empty()) out["lost"] = json::array();
+  for (const auto& one : message.lost) out["lost"].push_back(traced_record(one, false));
+  if (message.origin) {
+    out["sent_by"] = {{"number", message.origin->number}, {"pid", message.origin->process},
+                      {"fd", message.origin->socket},     {"certain", message.origin->certain}};
+    put_bytes(out["sent_by"], "program", message.origin->program);
+  }
+  return out;
+}
+
+std::string_view name_of(traced_call::outcome ended) {
+  switch (ended) {
+    case traced_call::outcome::failed:
+      return "failed";
+    case traced_call::outcome::interrupted:
+      return "interrupted";
+    case traced_call::outcome::unfinished:
+      return "unfinished";
+    case traced_call::outcome::returned:
+      break;
+  }
+  return "returned";
+}
+
+}  // namespace
+
+json traced_record(const traced_descriptor& one, bool received) {
+  json out = one.what ? description_record(*one.what) : json::object();
+  if (!received) out.erase("close_on_exec");  // that of the duplicate that was looked at
+  if (!one.what) out["error"] = error_record(one.unseen);
+  if (one.number >= 0) out["fd"] = one.number;
+  if (one.sent_as >= 0) out["sent_as"] = one.sent_as;
+  return out;
+}
+
+std::string counted(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+std::string process_text(const std::string& program, pid_t process) {
+  return fmt::format("{}[{}]", shown(program), process);
+}
+
+std::string lost_text(const traced_message& message) {
+  std::string out;
+  for (const auto& one : message.lost) out += descriptor_text(one);
+  return out;
+}
+
+std::string call_text(const traced_call& call, std::chrono::system_clock::time_point start) {
+  const std::string thread = call.thread == call.process ? "" : fmt::format("/{}", call.thread);
+  std::string out = fmt::format("{:>11.6f} {}{} {} {}: {}", std::chrono::duration<double>(call.time - start).count(),
+                                process_text(call.program, call.process), thread, scm::name_of(call.call),
+                                socket_text(call.socket), outcome_text(call));
+  const bool many = call.call == message_call::sendmmsg || call.call == message_call::recvmmsg;
+  if (!many && call.messages.size() == 1) {
+    out += message_text(call, call.messages.front(), true);
+  } else {
+    if (call.flags != 0) out += fmt::format("  {}", fmt::join(names_of(call.flags), "|"));
+    out += '\n';
+    for (const auto& one : call.messages) out += fmt::format("            {}", message_text(call, one, false));
+  }
+  if (call.unseen) out += fmt::format("             not all messages could be seen: {}\n", call.unseen.message());
+  return out;
+}
+
+json call_record(const traced_call& call) {
+  json out{{"record", "call"}};
+  out["time"] = std::chrono::duration<double>(call.time.time_since_epoch()).count();
+  out["took"] = std::chrono::duration<double>(call.took).count();
+  out["pid"] = call.process;
+  out["tid"] = call.thread;
+  put_bytes(out, "program", call.program);
+  out["call"] = scm::name_of(call.call);
+  out["bits"] = call.layout == abi::lp64 ? 64 : 32;
+  out["socket"] = socket_record(call.socket);
+  out["flags"] = names_of(call.flags);
+  out["outcome"] = name_of(call.ended);
+  if (call.ended == traced_call::outcome::returned) out["result"] = call.result;
+  if (call.ended == traced_call::outcome::failed) out["error"] = error_record(os_code(call.error));
+  out["messages"] = json::array();
+  for (const auto& one : call.messages) out["messages"].push_back(message_record(one, !is_send(call.call)));
+  if (call.unseen) out["unseen"] = error_record(call.unseen);
+  return out;
+}
+
+std::string unreceived_text(const unreceived_message& message) {
+  std::string out = fmt::format("  #{} of {}, {}: {}\n", message.number, process_text(message.program, message.process),
+                                socket_text(message.socket),
+                                message.passed_over ? "taken by a call that takes no descriptors, which are closed"
+                                                    : "no traced program received it");
+  for (const auto& one : message.descriptors) out += descriptor_text(one);
+  return out;
+}
+
+json unreceived_record(const unreceived_message& message) {
+  json out{{"record", "unreceived"}, {"number", message.number}, {"pid", message.process}};
+  put_bytes(out, "program", message.program);
+  out["socket"] = socket_record(message.socket);
+  out["taken_without_descriptors"] = message.passed_over;
+  out["descriptors"] = json::array();
+  for (const auto& one : message.descriptors) out["descriptors"].push_back(traced_record(one, false));
+  return out;
+}
+
+}  // namespace scm::cli

@@ -1,0 +1,42 @@
+/// What the sockets of traced calls are, and which sockets are at their other ends.
+#pragma once
+
+#include "service/tracer_pairs.hpp"
+
+#include <scm/core/fd.hpp>
+#include <scm/netlink/netlink_batch.hpp>
+#include <scm/netlink/netlink_socket.hpp>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <unordered_map>
+
+namespace scm::inline v0_1::detail {
+
+/// Looks at sockets, and remembers those that do not change: by SO_COOKIE, which no other socket ever has.
+class socket_book {
+ public:
+  /// Looks at a descriptor that the program has as `number`. Parts that cannot be had are left out: without netlink, and
+  /// for sockets of another network namespace, those are the inode at the other end and the file. Throws
+  /// std::bad_alloc.
+  [[nodiscard]] message_end look(borrowed_fd socket, int number);
+
+  /// Whether it asks for other control data than descriptors: credentials, labels, pidfds, timestamps, queued bytes.
+  [[nodiscard]] static bool asks_for_more(borrowed_fd socket) noexcept;
+
+  /// The file that a thread means by the path of a socket. No value when it is not there. Throws std::bad_alloc.
+  [[nodiscard]] static std::optional<unix_socket::file> file_at(pid_t thread, const address& path);
+
+  static constexpr std::size_t most = 4096;  ///< Remembered; then all are looked at anew.
+
+ private:
+  void ask(message_end& about) noexcept;
+
+  std::unordered_map<std::uint64_t, message_end> known_;
+  std::optional<netlink_socket> netlink_;
+  std::optional<netlink_batch> batch_;
+  bool deaf_ = false;  // there is no netlink to ask
+};
+
+}  // namespace scm::inline v0_1::detail
