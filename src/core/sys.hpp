@@ -53,6 +53,7 @@ enum class call : unsigned char {
   dup3,
   epoll_create1,
   epoll_ctl,
+  epoll_wait,
   eventfd,
   execve,
   fchdir,
@@ -68,6 +69,7 @@ enum class call : unsigned char {
   getpeername,
   getsockopt,
   ioctl,
+  kcmp,
   landlock_add_rule,
   landlock_create_ruleset,
   landlock_restrict_self,
@@ -79,6 +81,7 @@ enum class call : unsigned char {
   munmap,
   open,
   openat,
+  openat2,
   pidfd_getfd,
   pidfd_open,
   pidfd_send_signal,
@@ -94,9 +97,12 @@ enum class call : unsigned char {
   recvmsg,
   rt_sigaction,
   rt_sigprocmask,
+  rt_sigtimedwait,
   seccomp,
   sendmmsg,
   sendmsg,
+  setfsgid,
+  setfsuid,
   setgroups,
   setns,
   setresgid,
@@ -108,6 +114,7 @@ enum class call : unsigned char {
   socketpair,
   statfs,
   statx,
+  tgkill,
   unlink,
   unshare,
   waitid,
@@ -167,6 +174,18 @@ inline int capset_none() noexcept {
     return static_cast<int>(::syscall(SYS_capset, &header, none));
   });
 }
+/// Sets what is effective; what is permitted stays.
+inline int capset_effective(std::uint64_t effective, std::uint64_t permitted, std::uint64_t inheritable) noexcept {
+  return through<call::capset>([&] {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    __user_cap_data_struct halves[_LINUX_CAPABILITY_U32S_3]{};
+    for (int i = 0; i != 2; ++i) {
+      halves[i] = {static_cast<std::uint32_t>(effective >> 32 * i), static_cast<std::uint32_t>(permitted >> 32 * i),
+                   static_cast<std::uint32_t>(inheritable >> 32 * i)};
+    }
+    return static_cast<int>(::syscall(SYS_capset, &header, halves));
+  });
+}
 inline int chdir(const char* path) noexcept {
   return through<call::chdir>([&] { return ::chdir(path); });
 }
@@ -203,6 +222,11 @@ inline int epoll_create1(int flags) noexcept {
 }
 inline int epoll_ctl(int number, int operation, int target, epoll_event& interest) noexcept {
   return through<call::epoll_ctl>([&] { return ::epoll_ctl(number, operation, target, &interest); });
+}
+/// Waits at most so many nanoseconds: epoll_pwait2(2), Linux 5.11.
+inline int epoll_wait(int number, epoll_event* events, int most, long nanoseconds) noexcept {
+  const timespec span{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+  return through<call::epoll_wait>([&] { return ::epoll_pwait2(number, events, most, &span, nullptr); });
 }
 inline int eventfd(int flags) noexcept {
   return through<call::eventfd>([&] { return ::eventfd(0, flags); });
@@ -243,6 +267,10 @@ inline int ftruncate(int fd, off_t size) noexcept {
 inline int getgroups() noexcept {
   return through<call::getgroups>([&] { return ::getgroups(0, nullptr); });
 }
+/// At most so many of them: how many there are.
+inline int getgroups(gid_t* groups, int most) noexcept {
+  return through<call::getgroups>([&] { return ::getgroups(most, groups); });
+}
 inline int getsockname(int fd, sockaddr* name, socklen_t* size) noexcept {
   return through<call::getsockname>([&] { return ::getsockname(fd, name, size); });
 }
@@ -262,6 +290,11 @@ inline int getsockopt(int fd, int level, int name, void* value, socklen_t* size)
 inline int ioctl(int fd, unsigned long request, void* argument) noexcept {
   const int asked = static_cast<int>(request);
   return through<call::ioctl>([&] { return ::ioctl(fd, request, argument); }, &asked);
+}
+/// Whether two threads have one descriptor table: 0 when they do.
+inline int compare_tables(pid_t one, pid_t other) noexcept {
+  constexpr int tables = 2;  // KCMP_FILES
+  return through<call::kcmp>([&] { return static_cast<int>(::syscall(SYS_kcmp, one, other, tables, 0UL, 0UL)); });
 }
 inline int landlock_add_rule(int ruleset, const landlock_path_beneath_attr& rule) noexcept {
   return through<call::landlock_add_rule>([&] {
@@ -322,6 +355,12 @@ inline int open(const char* path, int flags, mode_t mode = 0) noexcept {
 /// By number, see dup3.
 inline int openat(const char* path, int flags) noexcept {
   return through<call::openat>([&] { return static_cast<int>(::syscall(SYS_openat, AT_FDCWD, path, flags, 0)); });
+}
+/// openat2(2): `resolve` is RESOLVE_…
+inline int openat2(int directory, const char* path, std::uint64_t flags, std::uint64_t resolve) noexcept {
+  const std::uint64_t how[3] = {flags, 0, resolve};  // struct open_how
+  return through<call::openat2>(
+      [&] { return static_cast<int>(::syscall(SYS_openat2, directory, path, how, sizeof how)); });
 }
 inline int pidfd_getfd(int process, int number) noexcept {
   return through<call::pidfd_getfd>([&] { return static_cast<int>(::syscall(SYS_pidfd_getfd, process, number, 0)); });
@@ -403,6 +442,13 @@ inline int restore_signal_mask(const signal_set& blocked) noexcept {
   const auto restored = static_cast<int>(::syscall(SYS_rt_sigprocmask, SIG_SETMASK, &blocked, nullptr, sizeof blocked));
   return through<call::rt_sigprocmask>([&] { return restored; });
 }
+/// Takes a signal of the set that is pending, which must be blocked, without waiting: its number.
+inline int take_signal(const signal_set& of) noexcept {
+  return through<call::rt_sigtimedwait>([&] {
+    const timespec now{};
+    return static_cast<int>(::syscall(SYS_rt_sigtimedwait, &of, nullptr, &now, sizeof of));
+  });
+}
 /// SECCOMP_SET_MODE_FILTER: 0, or the filter's listener when the flags ask for one, close-on-exec.
 inline int seccomp_filter(unsigned flags, const sock_fprog& program) noexcept {
   return through<call::seccomp>(
@@ -424,10 +470,14 @@ inline ssize_t sendmsg(int fd, const msghdr& message, int flags) noexcept {
       &message);
 }
 #if defined(SYS_setresuid32)  // the calls of the older name have 16 bits for an id
+inline constexpr long setfsgid_number = SYS_setfsgid32;
+inline constexpr long setfsuid_number = SYS_setfsuid32;
 inline constexpr long setgroups_number = SYS_setgroups32;
 inline constexpr long setresgid_number = SYS_setresgid32;
 inline constexpr long setresuid_number = SYS_setresuid32;
 #else
+inline constexpr long setfsgid_number = SYS_setfsgid;
+inline constexpr long setfsuid_number = SYS_setfsuid;
 inline constexpr long setgroups_number = SYS_setgroups;
 inline constexpr long setresgid_number = SYS_setresgid;
 inline constexpr long setresuid_number = SYS_setresuid;
@@ -442,6 +492,13 @@ inline int setresgid(gid_t group) noexcept {
 }
 inline int setresuid(uid_t user) noexcept {
   return through<call::setresuid>([&] { return static_cast<int>(::syscall(setresuid_number, user, user, user)); });
+}
+/// Of the calling thread alone: whose files it may reach. Answers who it was, and fails without saying so.
+inline int setfsgid(gid_t group) noexcept {
+  return through<call::setfsgid>([&] { return static_cast<int>(::syscall(setfsgid_number, group)); });
+}
+inline int setfsuid(uid_t user) noexcept {
+  return through<call::setfsuid>([&] { return static_cast<int>(::syscall(setfsuid_number, user)); });
 }
 /// Of the calling thread alone; `kind` is a CLONE_NEW….
 inline int setns(int fd, int kind) noexcept {
@@ -471,6 +528,9 @@ inline int statfs(const char* path, struct statfs& status) noexcept {
 }
 inline int statx(int directory, const char* path, int flags, unsigned mask, struct statx& status) noexcept {
   return through<call::statx>([&] { return ::statx(directory, path, flags, mask, &status); }, &status);
+}
+inline int tgkill(pid_t process, pid_t thread, int signal) noexcept {
+  return through<call::tgkill>([&] { return static_cast<int>(::syscall(SYS_tgkill, process, thread, signal)); });
 }
 inline int unlink(const char* path) noexcept {
   return through<call::unlink>([&] { return ::unlink(path); });

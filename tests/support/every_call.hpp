@@ -160,9 +160,23 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(EINVAL, ENOMEM, ENOSPC, ENOSYS, EPERM, EUSERS)
     case waitid:
       SCM_ERRORS(ECHILD, EINTR, EINVAL)
+    case epoll_wait:
+      SCM_ERRORS(EBADF, EFAULT, EINTR, EINVAL)
+    case kcmp:
+      SCM_ERRORS(EINVAL, ENOSYS, EPERM, ESRCH)
+    case openat2:
+      SCM_ERRORS(EACCES, EAGAIN, EINTR, ELOOP, EMFILE, ENAMETOOLONG, ENFILE, ENOENT, ENOMEM, ENOSYS, ENOTDIR, EXDEV)
     case pidfd_getfd:
+      SCM_ERRORS(EBADF, EMFILE, ENFILE, ENOSYS, EPERM, ESRCH)
     case pidfd_open:
-      break;  // the program's alone
+      SCM_ERRORS(EINVAL, EMFILE, ENFILE, ENODEV, ENOENT, ENOMEM, ENOSYS, ESRCH)
+    case rt_sigtimedwait:
+      SCM_ERRORS(EAGAIN, EINTR, EINVAL)
+    case setfsgid:
+    case setfsuid:
+      SCM_ERRORS(EPERM)
+    case tgkill:
+      SCM_ERRORS(EAGAIN, EINVAL, EPERM, ESRCH)
   }
 #undef SCM_ERRORS
   return {};
