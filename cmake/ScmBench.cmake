@@ -36,9 +36,11 @@ if(scm_bench_sources)
   target_link_libraries(scm_bench_spawn PRIVATE scm::scm)
 
   # What it costs a program to be watched.
-  add_executable(scm_bench_watch bench/watch/main.cpp)
-  scm_target(scm_bench_watch)
-  target_link_libraries(scm_bench_watch PRIVATE scm::scm)
+  if(TARGET scm_supervisor)
+    add_executable(scm_bench_watch bench/watch/main.cpp)
+    scm_target(scm_bench_watch)
+    target_link_libraries(scm_bench_watch PRIVATE scm_supervisor)
+  endif()
   # A control server next to a bare loop in C.
   if(TARGET scm_service)
     add_executable(scm_bench_control bench/control/main.cpp bench/control/echo_loop.c)

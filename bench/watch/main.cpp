@@ -1,9 +1,11 @@
-/// What it costs a program that its messages are watched: by a tracer (ptrace(2)) or by a listener that lets each call
-/// go on (seccomp_unotify(2)). One byte is sent and received; whoever watches reads each message's header and what it
-/// points to. usage: scm_bench_watch [ROUNDS]
+/// What it costs a program that its messages are watched: by a tracer (ptrace(2)), by a listener that lets each call
+/// go on (seccomp_unotify(2)), or by a supervisor that carries them out. One byte is sent and received; whoever watches
+/// reads each message's header and what it points to. usage: scm_bench_watch [ROUNDS]
 #include <scm/core/fd.hpp>
 #include <scm/foreign.hpp>
+#include <scm/service/supervisor.hpp>
 
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -23,6 +25,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 namespace {
@@ -50,7 +53,12 @@ int trap(unsigned action, unsigned flags) {
   return static_cast<int>(done);
 }
 
-// The program that is watched: says at the end how many microseconds a call took.
+// Microseconds a call: of a send and a receive in turn, and of receives alone.
+struct figures {
+  double both, receive;
+};
+
+// The program that is watched: says at the end how long its calls took.
 [[noreturn]] void exchange(int report) {
   int ends[2];
   need(::socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0, "socketpair");
@@ -59,14 +67,26 @@ int trap(unsigned action, unsigned flags) {
   msghdr message{};
   message.msg_iov = &buffer;
   message.msg_iovlen = 1;
-  const auto start = std::chrono::steady_clock::now();
-  for (int i = 0; i != calls / 2; ++i) {
-    need(::sendmsg(ends[0], &message, 0) == 1, "sendmsg");
-    need(::recvmsg(ends[1], &message, 0) == 1, "recvmsg");
-  }
-  const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
-  const double each = took.count() / calls;
-  need(::write(report, &each, sizeof each) == sizeof each, "write");
+  const auto timed = [](auto body) {
+    const auto start = std::chrono::steady_clock::now();
+    body();
+    const std::chrono::duration<double, std::micro> took = std::chrono::steady_clock::now() - start;
+    return took.count();
+  };
+  figures found{};
+  found.both = timed([&] {
+                 for (int i = 0; i != calls / 2; ++i) {
+                   need(::sendmsg(ends[0], &message, 0) == 1, "sendmsg");
+                   need(::recvmsg(ends[1], &message, 0) == 1, "recvmsg");
+                 }
+               }) /
+               calls;
+  for (int i = 0; i != calls / 2; ++i) need(::sendmsg(ends[0], &message, 0) == 1, "sendmsg");
+  found.receive = timed([&] {
+                    for (int i = 0; i != calls / 2; ++i) need(::recvmsg(ends[1], &message, 0) == 1, "recvmsg");
+                  }) /
+                  (calls / 2);
+  need(::write(report, &found, sizeof found) == sizeof found, "write");
   std::_Exit(0);
 }
 
@@ -80,8 +100,8 @@ struct watched {
   scm::owned_fd report;
   pid_t pid = -1;
 
-  double microseconds() const {
-    double each = 0;
+  figures microseconds() const {
+    figures each{};
     need(::read(report.native_handle(), &each, sizeof each) == sizeof each, "read");
     return each;
   }
@@ -101,14 +121,14 @@ struct watched {
   }
 };
 
-double unwatched() {
+figures unwatched() {
   const watched program = watched::start([] {});
   need(::waitpid(program.pid, nullptr, 0) == program.pid, "waitpid");
   return program.microseconds();
 }
 
 // At the entry of each call; with `result` at its end as well, where its result is known.
-double traced(bool result) {
+figures traced(bool result) {
   const watched program = watched::start([] {
     need(::ptrace(PTRACE_TRACEME, 0, nullptr, nullptr) == 0, "ptrace");
     ::raise(SIGSTOP);
@@ -135,7 +155,7 @@ double traced(bool result) {
 }
 
 // Before each call; how it ends is not to be seen.
-double notified() {
+figures notified() {
   int ends[2];
   need(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0, "socketpair");
   const scm::owned_fd here{ends[0]}, there{ends[1]};
@@ -169,27 +189,56 @@ double notified() {
   return program.microseconds();
 }
 
+// Each call is made by another process, on a duplicate of the socket.
+figures carried_out() {
+  int ends[2];
+  need(::pipe2(ends, O_CLOEXEC) == 0, "pipe");
+  watched program{scm::owned_fd{ends[0]}};
+  scm::owned_fd in{ends[1]};
+  scm::spawn_options options{.program = "/proc/self/exe", .arguments = {"--exchange"}};
+  options.descriptors.push_back({"report", in.get()});
+  auto made = scm::supervisor::start(options, {});
+  need(made.has_value(), "supervisor::start");
+  in.reset();
+  need(made->run().has_value(), "supervisor::run");
+  return program.microseconds();
+}
+
 struct way {
   const char* name;
-  double (*run)();
-  std::vector<double> took{};
+  figures (*run)();
+  std::vector<double> both{}, receive{};
 };
+
+double median(std::vector<double>& of) {
+  std::ranges::sort(of);
+  return of[of.size() / 2];
+}
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int rounds = argc > 1 ? std::atoi(argv[1]) : 200;
+  if (argc == 2 && std::strcmp(argv[1], "--exchange") == 0) exchange(3);
+  const int rounds = argc > 1 ? std::max(std::atoi(argv[1]), 1) : 200;
   way ways[] = {{"not watched", unwatched},
                 {"tracer, entry alone", [] { return traced(false); }},
                 {"tracer, entry and result", [] { return traced(true); }},
-                {"listener that answers \"continue\"", notified}};
+                {"listener that answers \"continue\"", notified},
+                {"supervisor that carries it out", carried_out}};
   for (int i = 0; i != rounds; ++i) {
-    for (way& one : ways) one.took.push_back(one.run());
+    for (way& one : ways) {
+      const figures took = one.run();
+      one.both.push_back(took.both);
+      one.receive.push_back(took.receive);
+    }
   }
-  std::printf("us a call, of %d programs each with %d calls\n%-34s %8s %8s\n", rounds, calls, "", "least", "median");
+  std::printf("us a call, of %d programs each with %d calls\n%-34s %8s %8s   %s\n", rounds, calls, "", "least",
+              "median", "receives alone: least, median");
   for (way& one : ways) {
-    std::ranges::sort(one.took);
-    if (!one.took.empty())
-      std::printf("%-34s %8.2f %8.2f\n", one.name, one.took.front(), one.took[one.took.size() / 2]);
+    const double both = median(one.both), receive = median(one.receive);
+    std::printf("%-34s %8.2f %8.2f   %8.2f %8.2f\n", one.name, one.both.front(), both, one.receive.front(), receive);
   }
+  const double least = ways[4].receive.front() / ways[3].receive.front();
+  const double middle = median(ways[4].receive) / median(ways[3].receive);
+  std::printf("a receive carried out / one let go on: %.2f (least), %.2f (median)\n", least, middle);
 }

@@ -63,6 +63,7 @@ enum class call : unsigned char {
   fstat,
   fstatfs,
   ftruncate,
+  getdents,
   getgroups,
   getrlimit,
   getsockname,
@@ -262,6 +263,10 @@ inline int getrlimit(decltype(RLIMIT_NOFILE) resource, rlimit& limit) noexcept {
 }
 inline int ftruncate(int fd, off_t size) noexcept {
   return through<call::ftruncate>([&] { return ::ftruncate(fd, size); });
+}
+/// Entries of a directory, struct linux_dirent64 each.
+inline ssize_t getdents(int fd, void* entries, std::size_t size) noexcept {
+  return through<call::getdents>([&]() -> ssize_t { return ::syscall(SYS_getdents64, fd, entries, size); });
 }
 /// How many supplementary groups there are.
 inline int getgroups() noexcept {

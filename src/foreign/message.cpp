@@ -28,12 +28,12 @@ result<void> take_room(Container& container, std::size_t size) noexcept {
 }
 
 // What the size of control data that is to be sent says already; 0 when it is worth reading.
-int refusal_of_control(const foreign_header& header, abi layout) noexcept {
+int refusal_of_control(const foreign_header& header, abi layout, std::size_t most) noexcept {
   if (header.control_size > INT_MAX) return ENOBUFS;
-  if (layout == abi::lp64) return header.control_size > limits::foreign_control_bytes ? ENOBUFS : 0;
+  if (layout == abi::lp64) return header.control_size > most ? ENOBUFS : 0;
   if (header.control_size == 0) return 0;
   if (header.control == 0 || header.control_size < cmsg_header_size(layout)) return EINVAL;
-  return header.control_size > limits::foreign_control_bytes ? ENOMEM : 0;
+  return header.control_size > most ? ENOMEM : 0;
 }
 
 // Control data of which only `there` bytes could be read, the rest being zeros: for 32 bits the kernel goes from length
@@ -68,6 +68,24 @@ result<void> scatter(std::span<const foreign_buffer> buffers, std::span<Byte> pa
   return {};
 }
 
+// Headers and payloads: what pads them stays as it was, as the kernel leaves it.
+result<void> scatter_control(std::uint64_t address, std::span<const std::byte> control, abi layout,
+                             part_list<foreign_target>& parts) noexcept {
+  control_view walk{control, layout};
+  std::size_t end = 0;
+  const auto add = [&](std::size_t offset, std::size_t size) {
+    parts.push_back({address + offset, control.subspan(offset, size)});
+    end = offset + size;
+  };
+  try {
+    while (const auto message = walk.next()) add(message->offset, cmsg_len(message->payload.size(), layout));
+    if (walk.error()) add(end, control.size() - end);
+  } catch (...) {
+    return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
+  }
+  return {};
+}
+
 result<void> write_all(foreign_memory& memory, std::span<const foreign_target> parts) noexcept {
   std::size_t sum = 0;
   for (const foreign_target& part : parts) sum += part.from.size();
@@ -80,7 +98,7 @@ result<void> write_all(foreign_memory& memory, std::span<const foreign_target> p
 }  // namespace
 
 result<foreign_message> foreign_message::read(foreign_memory& memory, std::uint64_t address, abi layout,
-                                              message_use use) noexcept {
+                                              message_use use, std::size_t most_control) noexcept {
   std::array<std::byte, message_layout_of(abi::lp64).header> room;
   const auto bytes = std::span{room}.first(message_layout_of(layout).header);
   const foreign_source whole{address, bytes};
@@ -89,12 +107,13 @@ result<foreign_message> foreign_message::read(foreign_memory& memory, std::uint6
   if (*got < bytes.size()) return detail::os_failure(EFAULT);
 
   foreign_message made{address, layout, decode_header(bytes, layout)};
-  if (const auto rest = made.read_rest(memory, use); !rest) return std::unexpected{rest.error()};
+  if (const auto rest = made.read_rest(memory, use, std::min(most_control, limits::foreign_control_bytes)); !rest)
+    return std::unexpected{rest.error()};
   return made;
 }
 
 // Asks for name, buffers and control data together, and judges what came in the order in which the kernel reads it.
-result<void> foreign_message::read_rest(foreign_memory& memory, message_use use) noexcept {
+result<void> foreign_message::read_rest(foreign_memory& memory, message_use use, std::size_t most_control) noexcept {
   if (header_.name != 0 && header_.name_size < 0) return detail::os_failure(EINVAL);
   const bool sent = use == message_use::send;
   if (sent && header_.name != 0) {
@@ -102,7 +121,7 @@ result<void> foreign_message::read_rest(foreign_memory& memory, message_use use)
   }
   const bool too_many = header_.buffer_count > limits::buffers_per_message;
   const auto count = too_many ? 0 : static_cast<std::size_t>(header_.buffer_count);
-  const int refusal = sent && !too_many ? refusal_of_control(header_, layout_) : 0;
+  const int refusal = sent && !too_many ? refusal_of_control(header_, layout_, most_control) : 0;
   const auto control_size = sent && !too_many && refusal == 0 ? static_cast<std::size_t>(header_.control_size) : 0;
 
   bytes_read array;
@@ -168,7 +187,7 @@ result<void> foreign_message::write_back(foreign_memory& memory, const foreign_a
 
   part_list<foreign_target> parts;
   if (const auto room = scatter(buffers(), answer.payload, 6, parts); !room) return room;
-  parts.push_back({header_.control, answer.control});
+  if (const auto room = scatter_control(header_.control, answer.control, layout_, parts); !room) return room;
   if (header_.name != 0) {
     parts.push_back({header_.name, answer.name.first(std::min(answer.name.size(), name_room))});
     parts.push_back({address_ + at.name_size, own_bytes(name_size, sizeof name_size)});

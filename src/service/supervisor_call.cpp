@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::uint32_t compatibility = 0x80000000;  // MSG_CMSG_COMPAT
 
+constexpr int messages_at_once = 64;
+
 call_step answered(std::int64_t value) noexcept { return {call_step::next::answer, value, no_deadline}; }
 
 }  // namespace
@@ -35,7 +37,9 @@ int supervised_call::begin(supervised_kernel& kernel) noexcept {
 }
 
 int supervised_call::begin_batch(supervised_kernel& kernel) noexcept {
-  request_.count = std::min(request_.count, static_cast<std::uint32_t>(limits::messages_per_batch));
+  if (request_.use == message_use::send) {
+    request_.count = std::min(request_.count, static_cast<std::uint32_t>(limits::messages_per_batch));
+  }
   if (request_.timeout == 0) return 0;
   std::array<std::byte, 16> bytes{};
   const foreign_source source{request_.timeout, std::span{bytes}.first(time_size(request_.timeout_layout))};
@@ -64,7 +68,8 @@ entry_outcome supervised_call::attempt(supervised_kernel& kernel) noexcept {
   if (!receive_ && !send_) {
     const std::uint64_t address =
         request_.address + std::uint64_t{done_} * message_layout_of(request_.layout).batch_header;
-    auto message = foreign_message::read(kernel.memory(), address, request_.layout, request_.use);
+    const std::size_t most = request_.layout == abi::lp64 ? desk_->most_control : limits::foreign_control_bytes;
+    auto message = foreign_message::read(kernel.memory(), address, request_.layout, request_.use, most);
     if (!kernel.valid()) return entry_outcome::failure(ESRCH);
     if (!message) return entry_outcome::failure(number_of_error(message.error()));
     if (request_.use == message_use::send) {
@@ -110,7 +115,9 @@ call_step supervised_call::advance(supervised_kernel& kernel) noexcept {
     if (const int fault = begin(kernel); fault != 0) return answered(-fault);
     if (request_.batch && request_.count == 0) return answered(0);
   }
-  for (;;) {
+  for (int turn = 0;; ++turn) {
+    // Others have their turn: an array may have 2^32 messages, and an end of file fills them all (kernel fact F6).
+    if (turn == messages_at_once) return {call_step::next::back_off, 0, kernel.now()};
     const entry_outcome outcome = attempt(kernel);
     switch (outcome.what) {
       using enum entry_outcome::kind;
@@ -121,7 +128,12 @@ call_step supervised_call::advance(supervised_kernel& kernel) noexcept {
       case back_off:
         return {call_step::next::back_off, 0, outcome.until};
       case failed:
-        return answered(request_.batch ? batch_answer(kernel, outcome.error) : -outcome.error);
+        if (!request_.batch) return answered(-outcome.error);
+        // A receive leaves it for the next call, but for what is no error.
+        if (request_.use == message_use::receive && done_ != 0 && outcome.error != EAGAIN) {
+          kernel.leave_error(socket_.fd.get(), outcome.error);
+        }
+        return answered(batch_answer(kernel, outcome.error));
       case finished:
         break;
     }

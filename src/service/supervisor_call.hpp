@@ -40,7 +40,7 @@ class supervised_call {
   /// The duplicate that is waited for.
   [[nodiscard]] borrowed_fd socket() const noexcept { return socket_.fd.get(); }
   /// Descriptors that it holds.
-  [[nodiscard]] std::size_t holds() const noexcept { return send_ ? send_->holds() + 1 : 2; }
+  [[nodiscard]] std::size_t holds() const noexcept { return send_ ? send_->holds() : 1; }
 
  private:
   [[nodiscard]] int begin(supervised_kernel& kernel) noexcept;

@@ -26,12 +26,15 @@ inline constexpr std::size_t supervised_first_piece = std::size_t{64} << 10;
 /// Room for the control data of one receive: 253 descriptors, a security label of a page, and what IP sockets add.
 inline constexpr std::size_t supervised_control = std::size_t{16} << 10;
 
+/// Pieces of one call after which others have their turn.
+inline constexpr int supervised_pieces_at_once = 16;
 /// SCM_PIDFD of one message: the kernel makes one.
 inline constexpr std::size_t supervised_pidfds = 4;
 
 struct supervised_desk {
   message_judge judge;
   supervisor_statistics statistics{};
+  std::size_t most_control = limits::foreign_control_bytes;  ///< net.core.optmem_max: of a 64-bit program.
   std::vector<std::byte> payload = std::vector<std::byte>(supervised_piece);
   alignas(cmsghdr) std::array<std::byte, supervised_control> control;
   sockaddr_storage name;

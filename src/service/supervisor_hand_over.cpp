@@ -73,6 +73,8 @@ std::uint64_t name_room(const foreign_header& header) noexcept {
   return std::min<std::uint64_t>(static_cast<std::uint64_t>(header.name_size), limits::foreign_name_bytes);
 }
 
+static_assert(sizeof(credentials) == 12);  // as struct ucred
+
 template <class Value>
 std::span<const std::byte> bytes_of(const Value& value, std::size_t size = sizeof(Value)) noexcept {
   return std::as_bytes(std::span{&value, 1}).first(size);
@@ -99,7 +101,7 @@ bool receiving::write_header_as_it_is(foreign_memory& memory) const noexcept {
 int receiving::prove_writable(foreign_memory& memory, bool payload, std::size_t size) noexcept {
   const foreign_header& header = message_.header();
   const std::uint64_t control = std::min<std::uint64_t>(message_.control_room(), supervised_control);
-  control_room_ = message_.control_room();
+  control_room_ = control_writable_ = message_.control_room();
   writable_ = size;
   probe_parts<std::uint64_t> places;
   probe_bytes bytes;
@@ -149,7 +151,7 @@ int receiving::prove_each(foreign_memory& memory, bool payload, std::size_t size
   if (batch_ && !rewrite(memory, address_ + message_layout_of(message_.layout()).batch_length)) return EFAULT;
   const std::uint64_t control = std::min<std::uint64_t>(message_.control_room(), supervised_control);
   const std::uint64_t good = writable_prefix(memory, header.control, control);
-  if (good != control) control_room_ = good;  // of what does not fit the kernel says MSG_CTRUNC (kernel facts B9, B10)
+  if (good != control) control_writable_ = good;
   if (!payload) return 0;
   std::uint64_t sum = 0;
   bool whole = true;
@@ -182,6 +184,15 @@ int receiving::write_payload(supervised_kernel& kernel, std::span<const std::byt
   return *written == sum ? 0 : EFAULT;
 }
 
+// Whether a payload can be written behind what is there already. What cannot is left out, and only of descriptors does
+// the kernel say so (kernel facts B9, B10).
+bool receiving::writable_after(const control_placer& placer, std::size_t payload) const noexcept {
+  const std::size_t used = placer.bytes().size();
+  const std::size_t room = static_cast<std::size_t>(std::min<std::uint64_t>(control_room_, supervised_control));
+  const std::size_t needed = std::min(cmsg_len(payload, message_.layout()), room - std::min(room, used));
+  return used + needed <= control_writable_;
+}
+
 // Puts descriptors into the program's table, as many as fit into the room and the table, and says which they are.
 int receiving::install(supervised_kernel& kernel, supervised_desk& desk, bool close_on_exec,
                        const message_verdict& verdict, control_placer& placer, const piece& last, bool& cut) noexcept {
@@ -190,8 +201,8 @@ int receiving::install(supervised_kernel& kernel, supervised_desk& desk, bool cl
     std::array<std::int32_t, limits::descriptors_per_message> numbers{};
     std::size_t installed = 0;
     const bool strip = verdict.what == message_verdict::action::strip;
-    const std::size_t fitting =
-        strip ? 0 : std::min({desk.rights.size(), placer.descriptors_that_fit(), numbers.size()});
+    std::size_t fitting = strip ? 0 : std::min({desk.rights.size(), placer.descriptors_that_fit(), numbers.size()});
+    while (fitting != 0 && !writable_after(placer, 4 * fitting)) --fitting;
     while (installed != fitting) {
       const auto put =
           kernel.install(desk.rights[installed], close_on_exec || verdict.close_on_exec, verdict.scattered);
@@ -220,12 +231,13 @@ int receiving::install(supervised_kernel& kernel, supervised_desk& desk, bool cl
     const auto made = as_pidfd(*message);
     if (!made) continue;
     std::int32_t number = *made;
+    const borrowed_fd ours = pidfds[next++];
+    if (!writable_after(placer, sizeof number)) continue;
     if (number >= 0 && placer.descriptors_that_fit() != 0) {
-      const auto put = kernel.install(pidfds[next], true, false);
+      const auto put = kernel.install(ours, true, false);
       if (put) ++desk.statistics.descriptors_in;
       number = put ? *put : -number_of_error(put.error());
     }
-    ++next;
     if (!placer.put({message->level, message->type, std::as_bytes(std::span{&number, 1}), 0, abi::native})) {
       return ENOMEM;
     }
@@ -250,7 +262,18 @@ entry_outcome receiving::hand_over(supervised_kernel& kernel, supervised_desk& d
     while (const auto message = walk.next()) {
       const control_kind kind = kind_of(*message);
       if (kind == control_kind::rights || kind == control_kind::pidfd) continue;
-      if ((kind == control_kind::queued_bytes) == queued_bytes && !placer.put(*message)) return false;
+      if ((kind == control_kind::queued_bytes) != queued_bytes) continue;
+      if (!writable_after(placer, message->payload.size())) continue;
+      const auto sender = kind == control_kind::credentials ? as_credentials(*message)
+                                                            : result<credentials, parse_error>{std::unexpect};
+      if (!sender) {
+        if (!placer.put(*message)) return false;
+        continue;
+      }
+      const credentials seen = kernel.seen_there(*sender);
+      control_message told = *message;
+      told.payload = std::as_bytes(std::span{&seen, 1});
+      if (!placer.put(told)) return false;
     }
     return true;
   };

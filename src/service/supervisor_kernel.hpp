@@ -59,6 +59,8 @@ class supervised_kernel {
       const std::optional<credentials>& claimed) noexcept = 0;
   /// A name of a Unix socket, looked up where the program's root and working directory are, with its rights.
   [[nodiscard]] virtual result<found_name> find(std::span<const std::byte> name) noexcept = 0;
+  /// A sender that was received here, as the program's namespaces have it.
+  [[nodiscard]] virtual credentials seen_there(const credentials& sender) noexcept = 0;
   /// SIGPIPE, for the thread.
   virtual void break_pipe() noexcept = 0;
   /// SIGKILL, for its process.
@@ -70,6 +72,10 @@ class supervised_kernel {
   /// SO_RCVTIMEO or SO_SNDTIMEO; nothing when it waits for ever.
   [[nodiscard]] virtual result<std::optional<std::chrono::nanoseconds>> timeout(borrowed_fd socket,
                                                                                 int name) noexcept = 0;
+  /// Leaves an error for the next call, as recvmmsg(2) does (kernel fact F5), if there is a way.
+  virtual void leave_error(borrowed_fd socket, int number) noexcept = 0;
+  /// Whether it has a peer.
+  [[nodiscard]] virtual bool connected(borrowed_fd socket) noexcept = 0;
   /// Whether O_NONBLOCK is set.
   [[nodiscard]] virtual bool nonblocking(borrowed_fd socket) noexcept = 0;
   /// recvmsg(2). Descriptors in the control data are ours.

@@ -6,6 +6,8 @@
 #include "core/sys.hpp"
 #include "core/uapi.hpp"
 
+#include <scm/core/limits.hpp>
+
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <sys/time.h>
@@ -90,23 +92,50 @@ result<std::optional<credentials>> live_kernel::identity(const std::optional<cre
   const auto of = status_of(thread_);
   if (!of) return std::unexpected{of.error()};
   if (claimed->uid == static_cast<uid_t>(-1) || claimed->gid == static_cast<gid_t>(-1)) return os_failure(EINVAL);
+  // Its ids are told in our user namespace, and what it claims in its own.
+  const auto shared = shares_users(thread_);
+  if (!shared) return std::unexpected{shared.error()};
+  credentials wanted = *claimed;
+  if (!*shared) {
+    const auto user = id_from(thread_, id_kind::user, claimed->uid);
+    const auto group = id_from(thread_, id_kind::group, claimed->gid);
+    if (!user || !group) return std::unexpected{user ? group.error() : user.error()};
+    if (!*user || !*group) return os_failure(EINVAL);
+    wanted.uid = **user;
+    wanted.gid = **group;
+  }
   const bool own_number = claimed->pid == of->own_process;
   const auto has = [](const auto& ids, auto id) {
     return std::find(ids.begin(), ids.begin() + 3, id) != ids.begin() + 3;
   };
-  if ((!own_number && !can(*of, CAP_SYS_ADMIN)) || (!has(of->uids, claimed->uid) && !can(*of, CAP_SETUID)) ||
-      (!has(of->gids, claimed->gid) && !can(*of, CAP_SETGID))) {
+  // For another's number the right is wanted where the numbers are from: not by root of some user namespace.
+  if ((!own_number && (!can(*of, CAP_SYS_ADMIN) || (!*shared && !of->own_pids))) ||
+      (!has(of->uids, wanted.uid) && !can(*of, CAP_SETUID)) || (!has(of->gids, wanted.gid) && !can(*of, CAP_SETGID))) {
     return os_failure(EPERM);
   }
   // Without privilege there is nothing to vouch with: the kernel names this process where it names anybody.
   if (!rights_.may_vouch()) return own_number ? result<std::optional<credentials>>{std::nullopt} : os_failure(EPERM);
   // Another number of a namespace that is not ours cannot be told in ours.
-  if (!own_number && of->own_pids) return os_failure(EPERM);
-  return credentials{own_number ? of->process : claimed->pid, claimed->uid, claimed->gid};
+  if (!own_number && of->own_pids) return os_failure(ESRCH);
+  if (own_number) wanted.pid = of->process;
+  return wanted;
+}
+
+credentials live_kernel::seen_there(const credentials& sender) noexcept {
+  credentials seen = sender;
+  if (const auto shared = shares_users(thread_); shared && !*shared) {
+    seen.uid = id_seen_by(thread_, id_kind::user, sender.uid);
+    seen.gid = id_seen_by(thread_, id_kind::group, sender.gid);
+  }
+  if (sender.pid > 0) seen.pid = process_seen_by(thread_, sender.pid);
+  return seen;
 }
 
 result<found_name> live_kernel::find(std::span<const std::byte> name) noexcept {
-  return find_name(thread_, rights_, name);
+  const auto status = status_of(thread_);
+  if (!status) return std::unexpected{status.error()};
+  if (!valid()) return os_failure(ESRCH);
+  return find_name(thread_, rights_, *status, name);
 }
 
 void live_kernel::break_pipe() noexcept {
@@ -140,6 +169,37 @@ result<std::optional<std::chrono::nanoseconds>> live_kernel::timeout(borrowed_fd
   return std::chrono::seconds{std::min<std::int64_t>(value.tv_sec, longest)} + std::chrono::microseconds{value.tv_usec};
 }
 
+// Only recvmmsg(2) itself can set it: a look at what is queued, which takes nothing, and a message that is wrong behind
+// it. Where nothing is queued there is no way.
+void live_kernel::leave_error(borrowed_fd socket, int number) noexcept {
+  std::array<mmsghdr, 2> messages{};
+  msghdr& wrong = messages[1].msg_hdr;
+  iovec nothing{};
+  wrong.msg_iov = &nothing;
+  switch (number) {
+    case EFAULT:
+      wrong.msg_iov = reinterpret_cast<iovec*>(sizeof(iovec));  // no program has a page there
+      wrong.msg_iovlen = 1;
+      break;
+    case EMSGSIZE:
+      wrong.msg_iovlen = 2 * limits::buffers_per_message;
+      break;
+    case EINVAL:
+      wrong.msg_name = &nothing;
+      wrong.msg_namelen = static_cast<socklen_t>(-1);
+      break;
+    default:
+      return;
+  }
+  (void)sys::recvmmsg(socket.native_handle(), messages.data(), 2, MSG_PEEK | MSG_DONTWAIT);
+}
+
+bool live_kernel::connected(borrowed_fd socket) noexcept {
+  sockaddr_storage name;
+  socklen_t size = sizeof name;
+  return sys::getpeername(socket.native_handle(), reinterpret_cast<sockaddr*>(&name), &size) == 0;
+}
+
 bool live_kernel::nonblocking(borrowed_fd socket) noexcept {
   const int flags = sys::fcntl(socket.native_handle(), F_GETFL);
   return flags < 0 || (flags & O_NONBLOCK) != 0;
@@ -164,6 +224,7 @@ send_outcome live_kernel::send(borrowed_fd socket, int family, const msghdr& mes
   if (rights_.any() && (family != AF_UNIX || by_path)) {
     auto status = status_of(thread_);
     if (!status) return {std::unexpected{status.error()}};
+    if (!valid()) return {os_failure(ESRCH)};  // it may have been somebody else's
     of = std::move(*status);
     lent.emplace(rights_, *of, family == AF_UNIX);
     if (!*lent) return {os_failure(EACCES)};

@@ -30,10 +30,13 @@ class live_kernel final : public supervised_kernel {
   result<int> install(borrowed_fd ours, bool close_on_exec, bool scattered) noexcept override;
   result<std::optional<credentials>> identity(const std::optional<credentials>& claimed) noexcept override;
   result<found_name> find(std::span<const std::byte> name) noexcept override;
+  credentials seen_there(const credentials& sender) noexcept override;
   void break_pipe() noexcept override;
   void kill() noexcept override;
   result<int> option(borrowed_fd socket, int name) noexcept override;
   result<std::optional<std::chrono::nanoseconds>> timeout(borrowed_fd socket, int name) noexcept override;
+  void leave_error(borrowed_fd socket, int number) noexcept override;
+  bool connected(borrowed_fd socket) noexcept override;
   bool nonblocking(borrowed_fd socket) noexcept override;
   result<std::size_t> receive(borrowed_fd socket, msghdr& message, int flags) noexcept override;
   send_outcome send(borrowed_fd socket, int family, const msghdr& message, int flags) noexcept override;

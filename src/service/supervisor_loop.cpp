@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 
 namespace scm::inline v0_1::detail {
 namespace {
@@ -28,8 +29,21 @@ constexpr int rounds_at_once = 64;
 constexpr milliseconds look_interval{4};
 constexpr int looks_at_once = 16;
 
+// Calls on the listener that fail for no reason that a listener has.
+constexpr int give_up_after = 16;
+
 // Descriptors that stay free for one message, with its pidfd and what `who` and names open.
 constexpr std::size_t reserve = limits::descriptors_per_message + 16;
+
+std::size_t longest_control() noexcept {
+  std::size_t bytes = limits::foreign_control_bytes;
+  const owned_fd file{sys::open("/proc/sys/net/core/optmem_max", O_RDONLY | O_CLOEXEC)};
+  if (!file) return bytes;
+  std::array<char, 32> text;
+  const ssize_t size = sys::read(file.native_handle(), text.data(), text.size());
+  if (size > 0) (void)std::from_chars(text.data(), text.data() + size, bytes);
+  return bytes;
+}
 
 std::size_t room_in_table(borrowed_fd lowest) noexcept {
   rlimit limit{};
@@ -50,6 +64,7 @@ supervisor_loop::supervisor_loop(borrowed_fd listener, const supervisor_options&
       most_descriptors_{0},
       kernel_{listener, std::move(rights)} {
   desk_.judge = options.judge;
+  desk_.most_control = longest_control();
   if (!desk_.rights.reserve(limits::descriptors_per_message) || !desk_.pidfds.reserve(supervised_pidfds)) {
     throw std::bad_alloc{};
   }
@@ -135,7 +150,14 @@ void supervisor_loop::take_call() noexcept {
     seccomp_notif call;
     std::array<std::byte, 512> room;
   } taken{.room = {}};
-  if (sys::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_RECV, &taken.call) != 0) return;  // it was killed
+  if (sys::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_RECV, &taken.call) != 0) {
+    const bool was_killed = errno == ENOENT || errno == EINTR;
+    if (was_killed || ++not_taken_ != give_up_after) return;
+    failed_ = os_error();
+    over_ = true;
+    return;
+  }
+  not_taken_ = 0;
   const std::uint64_t id = taken.call.id;
   const auto thread = static_cast<pid_t>(taken.call.pid);
   kernel_.turn_to(id, thread);
@@ -215,7 +237,10 @@ void supervisor_loop::answer(std::uint64_t id, std::int64_t value) noexcept {
   } else {
     given.error = static_cast<std::int32_t>(value);
   }
-  (void)sys::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_SEND, &given);  // or the program is gone
+  for (int i = 0; i != give_up_after; ++i) {
+    if (sys::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_SEND, &given) == 0 || errno == ENOENT) return;
+  }
+  kernel_.kill();  // whom nobody can answer waits for ever
 }
 
 void supervisor_loop::drop(waiting_call& one) noexcept {
@@ -272,7 +297,7 @@ void supervisor_loop::look(waiting_call& one) noexcept {
   if (!kernel_.valid()) return drop(one);  // killed: peers see its end when our duplicate is closed
   const auto status = status_of(one.thread);
   if (!status || !kernel_.valid()) return;
-  const signals_seen seen = signals_for(*status);
+  signals_seen seen = signals_for(*status);
   const std::uint64_t shared = status->pending_of_process & ~status->blocked & ~status->ignored;
   const std::uint64_t before = std::exchange(one.shared_seen, shared);
   if (!seen.any) {
@@ -281,6 +306,7 @@ void supervisor_loop::look(waiting_call& one) noexcept {
   }
   // A signal of a process with several threads is for one of them, which may be about to take it: only if it stays is
   // it for one that waits here.
+  seen.certain = seen.certain || nobody_else_takes(status->process, one.thread, shared);
   if (!seen.certain && ((shared & before) == 0 || !its_turn_for(one, shared))) return;
   ++desk_.statistics.interrupted;
   answer(one.id, one.call.interrupted(kernel_, seen.certain));

@@ -87,6 +87,7 @@ class supervisor_loop {
   live_kernel kernel_;
   owned_fd set_;  // epoll: the listener, the event that stops, and the sockets that are waited for
   bool over_ = false, hung_up_ = false;
+  int not_taken_ = 0;
   std::error_code failed_;
   std::unordered_map<std::uint64_t, std::unique_ptr<waiting_call>> waiting_;  // by the call's id
   turns turns_;

@@ -22,29 +22,6 @@ namespace {
 // A table grows to its largest number, whoever's limit allows how much: to 64 KiB and no further.
 constexpr int largest_table = 8192;
 
-// "/proc/" THREAD PART [NUMBER]
-class proc_path {
- public:
-  proc_path(pid_t thread, std::string_view part) noexcept {
-    append("/proc/");
-    append_number(thread);
-    append(part);
-  }
-  proc_path(pid_t thread, std::string_view part, int number) noexcept : proc_path{thread, part} {
-    append_number(number);
-  }
-  [[nodiscard]] const char* c_str() const noexcept { return chars_.data(); }
-
- private:
-  void append(std::string_view text) noexcept { size_ += text.copy(chars_.data() + size_, chars_.size() - 1 - size_); }
-  void append_number(int number) noexcept {
-    char* const end = std::to_chars(chars_.data() + size_, chars_.data() + chars_.size() - 1, number).ptr;
-    size_ = static_cast<std::size_t>(end - chars_.data());
-  }
-  std::array<char, 64> chars_{};
-  std::size_t size_ = 0;
-};
-
 bool same_directory(const char* one, const char* other) noexcept {
   struct stat a{}, b{};
   return sys::lstat(one, a) == 0 && sys::lstat(other, b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
@@ -69,13 +46,12 @@ std::optional<int> limit_of(pid_t thread) noexcept {
 
 }  // namespace
 
-result<found_name> find_name(pid_t thread, const own_rights& own, std::span<const std::byte> name) noexcept {
+result<found_name> find_name(pid_t thread, const own_rights& own, const thread_status& status,
+                             std::span<const std::byte> name) noexcept {
   constexpr std::size_t begin = offsetof(sockaddr_un, sun_path);
   std::array<char, sizeof(sockaddr_un)> path{};  // with a terminator, which the name need not have (kernel fact D11)
   std::memcpy(path.data(), name.data() + begin, name.size() - begin);
 
-  const auto status = status_of(thread);
-  if (!status) return std::unexpected{status.error()};
   // An absolute link on a relative path leads to our root: where that is not the program's it must not be followed.
   const bool absolute = path[0] == '/';
   const bool own_root = absolute || same_directory(proc_path{thread, "/root/."}.c_str(), "/.");
@@ -84,7 +60,7 @@ result<found_name> find_name(pid_t thread, const own_rights& own, std::span<cons
   if (!from) return os_failure();
   found_name found;
   {
-    const borrowed_rights as_program{own, *status, false};
+    const borrowed_rights as_program{own, status, false};
     if (!as_program) return os_failure(EACCES);
     const std::uint64_t resolve = absolute ? RESOLVE_IN_ROOT : own_root ? 0 : RESOLVE_BENEATH;
     found.file.reset(sys::openat2(from.native_handle(), path.data(), O_PATH | O_CLOEXEC, resolve));

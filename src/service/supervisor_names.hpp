@@ -11,7 +11,7 @@ namespace scm::inline v0_1::detail {
 
 /// The path in `name` (sockaddr_un), looked up from the thread's root or working directory and with its rights, as a
 /// name that leads to the same file from here. Errors: those of openat2(2).
-[[nodiscard]] result<found_name> find_name(pid_t thread, const own_rights& own,
+[[nodiscard]] result<found_name> find_name(pid_t thread, const own_rights& own, const thread_status& status,
                                            std::span<const std::byte> name) noexcept;
 
 /// A random number at which the thread's table has nothing, below its RLIMIT_NOFILE. Another thread of the program may

@@ -115,7 +115,8 @@ entry_outcome receiving::nothing_there(supervised_kernel& kernel, supervised_des
 entry_outcome receiving::attempt(supervised_kernel& kernel, supervised_desk& desk, supervised_socket& socket,
                                  std::uint32_t flags) noexcept {
   const bool stream = socket.type == SOCK_STREAM;
-  for (;;) {
+  for (int turn = 0;; ++turn) {
+    if (turn == supervised_pieces_at_once) return entry_outcome::waiting(entry_outcome::kind::back_off, kernel.now());
     if (done_ != 0 && another_sender_follows(kernel, desk, socket)) return cut_short(kernel, desk);
     const std::size_t left = message_.payload_size() - done_;
     const std::size_t size = stream ? std::min(left, supervised_piece) : left;

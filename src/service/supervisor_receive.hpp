@@ -54,6 +54,7 @@ class receiving {
   [[nodiscard]] entry_outcome hand_over(supervised_kernel& kernel, supervised_desk& desk, std::uint32_t flags,
                                         const message_verdict& verdict, control_placer& placer,
                                         const piece& last) noexcept;
+  [[nodiscard]] bool writable_after(const control_placer& placer, std::size_t payload) const noexcept;
   [[nodiscard]] int install(supervised_kernel& kernel, supervised_desk& desk, bool close_on_exec,
                             const message_verdict& verdict, control_placer& placer, const piece& last,
                             bool& cut) noexcept;
@@ -61,8 +62,9 @@ class receiving {
   foreign_message message_;
   std::uint64_t address_;  // of the header
   bool batch_;
-  std::uint64_t control_room_ = 0;  // what of it can be written
-  std::size_t writable_ = 0;        // bytes of a stream's payload, from `done_` on, that can be
+  std::uint64_t control_room_ = 0;
+  std::uint64_t control_writable_ = 0;  // what of it can be written
+  std::size_t writable_ = 0;            // bytes of a stream's payload, from `done_` on, that can be
   std::size_t done_ = 0;
   patience_of_call patience_;
   // Of the first piece of a stream that is to have more: all that its control data said but for descriptors.

@@ -173,7 +173,11 @@ int sending::judge(supervised_kernel& kernel, supervised_desk& desk, const super
 std::optional<entry_outcome> sending::prepare(supervised_kernel& kernel, supervised_desk& desk,
                                               supervised_socket& socket, std::uint32_t flags, const payload_room& room,
                                               piece& payload) noexcept {
-  if (const int fault = take_control(kernel, socket); fault != 0) return entry_outcome::failure(fault);
+  if (const int fault = take_control(kernel, socket); fault != 0) {
+    // Of a seqpacket the kernel looks at that first (unix_seqpacket_sendmsg).
+    const bool adrift = socket.type == SOCK_SEQPACKET && socket.family == AF_UNIX && !kernel.connected(socket.fd.get());
+    return entry_outcome::failure(adrift ? ENOTCONN : fault);
+  }
   if (const int fault = take_name(kernel, socket); fault != 0) return entry_outcome::failure(fault);
   if (const int fault = read_piece(kernel, room, payload); fault != 0) return entry_outcome::failure(fault);
   // Everything was fetched and read while the call was waiting, or it is somebody else's.
@@ -233,7 +237,8 @@ entry_outcome sending::attempt(supervised_kernel& kernel, supervised_desk& desk,
                                std::uint32_t flags) noexcept {
   const bool stream = socket.type == SOCK_STREAM;
   const std::size_t total = message_.payload_size();
-  for (;;) {
+  for (int turn = 0;; ++turn) {
+    if (turn == supervised_pieces_at_once) return entry_outcome::waiting(entry_outcome::kind::back_off, kernel.now());
     const std::size_t most = sent_ == 0 ? supervised_first_piece : supervised_piece;
     const std::size_t size = stream ? std::min(total - sent_, most) : total;
     piece payload{{kept_.data(), kept_.size()}, kept_missing_};

@@ -162,6 +162,8 @@ inline std::span<const int> plausible(sys::call which) {
       SCM_ERRORS(ECHILD, EINTR, EINVAL)
     case epoll_wait:
       SCM_ERRORS(EBADF, EFAULT, EINTR, EINVAL)
+    case getdents:
+      SCM_ERRORS(EBADF, EFAULT, EINVAL, ENOENT, ENOTDIR)
     case kcmp:
       SCM_ERRORS(EINVAL, ENOSYS, EPERM, ESRCH)
     case openat2:

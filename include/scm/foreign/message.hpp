@@ -34,8 +34,11 @@ class SCM_API foreign_message {
   /// Reads the message whose header is at `address`: one read for the header, one for all that it points to, none of a
   /// byte that was read before. Errors: what the kernel answers, in its order (docs/design.md): EFAULT, EINVAL,
   /// EMSGSIZE, ENOBUFS, ENOMEM; `not_enough_memory` before anything that would need it was read; those of `memory`.
+  /// Of control data longer than `most_control` nothing is read: who knows net.core.optmem_max can say it for 64 bits,
+  /// where the kernel refuses such a size before it looks.
   [[nodiscard]] static result<foreign_message> read(foreign_memory& memory, std::uint64_t address, abi layout,
-                                                    message_use use) noexcept;
+                                                    message_use use,
+                                                    std::size_t most_control = limits::foreign_control_bytes) noexcept;
 
   foreign_message(foreign_message&&) noexcept = default;
   foreign_message& operator=(foreign_message&&) noexcept = default;
@@ -72,7 +75,7 @@ class SCM_API foreign_message {
  private:
   foreign_message(std::uint64_t address, abi layout, const foreign_header& header) noexcept
       : address_{address}, header_{header}, layout_{layout} {}
-  result<void> read_rest(foreign_memory& memory, message_use use) noexcept;
+  result<void> read_rest(foreign_memory& memory, message_use use, std::size_t most_control) noexcept;
   result<void> judge_buffers(std::span<const std::byte> array) noexcept;
 
   std::uint64_t address_;
