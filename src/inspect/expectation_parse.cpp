@@ -1,80 +1,20 @@
-#include "core/escape.hpp"
+#include "inspect/piece.hpp"
 #include "inspect/words.hpp"
 
 #include <scm/inspect/expectation_text.hpp>
 
-#include <charconv>
-#include <limits>
 #include <string>
 #include <utility>
 
 namespace scm::inline v0_1 {
 namespace {
 
-using fault = std::optional<rule_error>;
-
-constexpr std::string_view digits = "0123456789";
-
-/// A part of the text that knows where it stands.
-struct piece {
-  std::string_view text;
-  std::size_t offset = 0;
-
-  [[nodiscard]] rule_error error(const char* what, std::size_t at = 0) const noexcept { return {offset + at, what}; }
-  [[nodiscard]] piece from(std::size_t at) const noexcept { return {text.substr(at), offset + at}; }
-
-  /// What stands before the next `separator`, or all; it and the separator are gone afterwards. `last` says whether
-  /// there was none.
-  piece next(char separator, bool& last) noexcept {
-    const std::size_t end = text.find(separator);
-    last = end == text.npos;
-    const piece first{text.substr(0, end), offset};
-    *this = last ? from(text.size()) : from(end + 1);
-    return first;
-  }
-};
-
-template <class Use>
-fault for_each(piece all, char separator, Use use) {
-  for (bool last = false; !last;) {
-    const piece one = all.next(separator, last);
-    if (auto wrong = use(one)) return wrong;
-  }
-  return {};
-}
-
-template <class Number>
-std::optional<Number> number_of(std::string_view text) noexcept {
-  if (text.empty() || text.find_first_not_of(digits) != text.npos) return {};
-  Number number{};
-  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{}) return {};
-  return number;
-}
-
-fault read_number(piece text, std::uint32_t& into) noexcept {
-  const auto number = number_of<std::uint32_t>(text.text);
-  if (!number) return text.error("not a number below 2^32");
-  into = *number;
-  return {};
-}
-
-fault read_size(piece text, std::uint64_t& into) noexcept {
-  std::string_view number = text.text;
-  unsigned shift = 0;
-  if (!number.empty()) {
-    constexpr std::string_view units = "KMGT";
-    if (const auto unit = units.find(number.back()); unit != units.npos) {
-      shift = 10 * (static_cast<unsigned>(unit) + 1);
-      number.remove_suffix(1);
-    }
-  }
-  const auto value = number_of<std::uint64_t>(number);
-  if (!value) return text.error("not a size: a number below 2^64, and perhaps K, M, G or T");
-  if (*value > (std::numeric_limits<std::uint64_t>::max() >> shift)) return text.error("a size of 2^64 bytes or more");
-  into = *value << shift;
-  return {};
-}
+using detail::fault;
+using detail::for_each;
+using detail::number_of;
+using detail::piece;
+using detail::read_number;
+using detail::read_size;
 
 fault read_kinds(piece text, kind_set& into) noexcept {
   if (text.text == "any") {
@@ -153,35 +93,10 @@ fault read_identity(piece text, file_identity& into) noexcept {
   return {};
 }
 
-int hexadecimal(char digit) noexcept {
-  if (digit >= '0' && digit <= '9') return digit - '0';
-  if (digit >= 'a' && digit <= 'f') return digit - 'a' + 10;
-  if (digit >= 'A' && digit <= 'F') return digit - 'A' + 10;
-  return -1;
-}
-
 // Throws std::bad_alloc.
 fault read_path(piece text, std::string& into) {
   if (!text.text.starts_with('/')) return text.error("not an absolute path");
-  std::string path;
-  for (std::size_t i = 0; i != text.text.size(); ++i) {
-    const char c = text.text[i];
-    if (c != '\\') {
-      if (detail::escaped_byte{c}.view().size() != 1) return text.error("not printable ASCII: spell it \\xNN", i);
-      path += c;
-      continue;
-    }
-    const std::string_view escape = text.text.substr(i, 4);
-    if (escape.size() != 4 || escape[1] != 'x' || hexadecimal(escape[2]) < 0 || hexadecimal(escape[3]) < 0) {
-      return text.error("a backslash begins \\xNN, with two hexadecimal digits", i);
-    }
-    const char byte = static_cast<char>(hexadecimal(escape[2]) * 16 + hexadecimal(escape[3]));
-    if (byte == '\0') return text.error("a path has no NUL", i);
-    path += byte;
-    i += 3;
-  }
-  into = std::move(path);
-  return {};
+  return detail::read_escaped(text, detail::nul::refused, into);
 }
 
 /// Everything that a rule may begin with, by its place in the order of the header.
