@@ -3,3 +3,5 @@
 
 #include <scm/service/broker.hpp>
 #include <scm/service/control_server.hpp>
+#include <scm/service/policy.hpp>
+#include <scm/service/policy_text.hpp>
