@@ -456,6 +456,40 @@ void write_rule_seeds(const folder& into) {
   for (const auto& [name, text] : seeds) into.write(name, std::as_bytes(std::span{text}));
 }
 
+// --- policies, and a message for each: its bytes are those that the target takes one after the other
+// ------------------
+
+void write_policy_seeds(const folder& into) {
+  using std::literals::operator""s;
+  const std::string head = "policy 1\ndefault deny\n";
+  // What is taken: flags, program, peer, local, family, type, payload bytes (two), how many descriptors, which.
+  const std::string memfds = "\0\x18\1\0\6\0\0\x64\0\2\0\1"s;
+  const std::string mixed = "\0\1\1\0\6\0\0\x64\0\3\0\3\4"s;
+  const std::string unknown = "\0\5\0\7\7\1\1\x64\0\1\7"s;
+  const std::string empty = "\0\2\2\4\1\3\3\0\0\0"s;
+  const std::pair<const char*, std::string> seeds[] = {
+      {"nothing", ""},
+      {"default_alone", "policy 1\ndefault allow cloexec scattered" + memfds},
+      {"sealed_memory", head + "allow any fds=none\nallow any fds=memfd,seals=shrink+grow count<=2\n" + memfds},
+      {"one_is_enough_to_deny", head + "deny=EPERM any fds=directory\nallow any fds=any\n" + mixed},
+      {"all_must_be_allowed", "policy 1\ndefault kill\nallow any fds=memfd/pipe\nstrip any count>=3\n" + mixed},
+      {"positions", head + "allow receive fds=memfd;directory;pipe cloexec\n" + mixed},
+      {"who", head + "allow any program=/usr/bin/* peer-uid=0 peer-gid=0 peer=/run/a local=unnamed\n" + memfds},
+      {"unknown", "policy 1\ndefault allow\nstrip any program=a peer=/run/a\nkill any bytes<=9 fds=memfd\n" + unknown},
+      {"names", head + "allow any program=a* peer=@a* local=/run/a\\x2a type=seqpacket family=unix/2\n" + empty},
+      {"sizes", head + "allow any bytes>=1K bytes<=2M\ndeny=95 any count=0 oob=yes\nallow any bytes=100\n" + memfds},
+      {"comments", "# a\xc3\xa4\n\tpolicy 1 # b\n\ndefault  strip\nallow any peer=@a#b\n\n" + empty},
+      {"unreached", head + "allow send\nallow receive\nkill any fds=pipe\n"},
+      {"contradiction", head + "allow any count>=3 count<=2\n"},
+      {"no_default", "policy 1\nallow any\n"},
+      {"twice", head + "allow any oob=no oob=no\n"},
+      {"hint_denies", head + "deny any fds=below=/etc\n"},
+      {"half_an_escape", head + "allow any peer=/a\\x2\n"},
+      {"parent", head + "allow any peer=/a/../b\n"},
+  };
+  for (const auto& [name, text] : seeds) into.write(name, std::as_bytes(std::span{text}));
+}
+
 // --- lines to a broker -----------------------------------------------------------------------------------------------
 
 void write_broker_seeds(const folder& into) {
@@ -745,6 +779,7 @@ int main(int argc, char** argv) try {
   write_record_seeds(folder{argv[1], "fuzz_record_decoder"});
   write_record_programs(folder{argv[1], "fuzz_record_channel"});
   write_rule_seeds(folder{argv[1], "fuzz_expectation"});
+  write_policy_seeds(folder{argv[1], "fuzz_policy"});
   write_broker_seeds(folder{argv[1], "fuzz_broker"});
   write_hand_over_seeds(folder{argv[1], "fuzz_hand_over"});
   write_netlink_seeds(folder{argv[1], "fuzz_netlink"});

@@ -5,6 +5,7 @@
 
 #include <scm/service/policy.hpp>
 
+#include <cerrno>
 #include <cstring>
 #include <optional>
 #include <string_view>
@@ -29,6 +30,10 @@ inline std::string_view name_of_error(int number) noexcept {
 }
 
 inline std::optional<int> error_of_name(std::string_view name) noexcept {
+  // The second names of three.
+  if (name == "EWOULDBLOCK") return EWOULDBLOCK;
+  if (name == "ENOTSUP") return ENOTSUP;
+  if (name == "EDEADLOCK") return EDEADLOCK;
   for (int number = 1; number <= last_error; ++number) {
     if (!name.empty() && name_of_error(number) == name) return number;
   }

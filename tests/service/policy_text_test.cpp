@@ -44,6 +44,7 @@ TEST_CASE("a rule in text is that of the value") {
   CHECK(rule("deny=EPERM receive") ==
         policy_rule{.outcome = {act::deny, EPERM}, .direction = policy_direction::receive});
   CHECK(rule("deny=95 any").outcome.error == EOPNOTSUPP);
+  CHECK(rule("deny=ENOTSUP any").outcome.error == EOPNOTSUPP);
   CHECK(rule("strip any").outcome.what == act::strip);
   CHECK(rule("kill any").outcome.what == act::kill);
   const auto placed = rule("allow receive cloexec scattered").outcome;
