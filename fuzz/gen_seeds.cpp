@@ -465,6 +465,7 @@ void write_policy_seeds(const folder& into) {
   // What is taken: flags, program, peer, local, family, type, payload bytes (two), how many descriptors, which.
   const std::string memfds = "\0\x18\1\0\6\0\0\x64\0\2\0\1"s;
   const std::string mixed = "\0\1\1\0\6\0\0\x64\0\3\0\3\4"s;
+  const std::string folder_alone = "\0\1\1\0\6\0\0\x64\0\1\3"s;
   const std::string unknown = "\0\5\0\7\7\1\1\x64\0\1\7"s;
   const std::string empty = "\0\2\2\4\1\3\3\0\0\0"s;
   const std::pair<const char*, std::string> seeds[] = {
@@ -476,6 +477,8 @@ void write_policy_seeds(const folder& into) {
       {"positions", head + "allow receive fds=memfd;directory;pipe cloexec\n" + mixed},
       {"who", head + "allow any program=/usr/bin/* peer-uid=0 peer-gid=0 peer=/run/a local=unnamed\n" + memfds},
       {"unknown", "policy 1\ndefault allow\nstrip any program=a peer=/run/a\nkill any bytes<=9 fds=memfd\n" + unknown},
+      {"unknown_is_not_allowed", head + "allow any program=a peer=/run/a bytes<=200\n" + unknown},
+      {"denied_without_kind", "policy 1\ndefault allow\ndeny any fds=access=r\n" + folder_alone},
       {"names", head + "allow any program=a* peer=@a* local=/run/a\\x2a type=seqpacket family=unix/2\n" + empty},
       {"sizes", head + "allow any bytes>=1K bytes<=2M\ndeny=95 any count=0 oob=yes\nallow any bytes=100\n" + memfds},
       {"comments", "# a\xc3\xa4\n\tpolicy 1 # b\n\ndefault  strip\nallow any peer=@a#b\n\n" + empty},
