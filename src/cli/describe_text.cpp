@@ -123,6 +123,15 @@ std::string description_line(std::string_view label, const description& what) {
   return line;
 }
 
+std::string description_summary(const description& what) {
+  std::string out{name_of(what.kind)};
+  if (what.access != access_mode::none) out += fmt::format(" {}", access_letters(what.access));
+  if (what.size) out += fmt::format(" {} byte{}", *what.size, *what.size == 1 ? "" : "s");
+  if (what.seals && !what.seals->empty()) out += fmt::format(" sealed {}", fmt::join(seal_names(*what.seals), ","));
+  const std::string more = details(what);
+  return more.empty() ? out : out + ' ' + more;
+}
+
 json description_record(const description& what) {
   json out;
   out["kind"] = name_of(what.kind);

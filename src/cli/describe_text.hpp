@@ -17,6 +17,9 @@ namespace scm::cli {
 /// Everything that others could have chosen is escaped (`safe_text`).
 [[nodiscard]] std::string description_line(std::string_view label, const description& what);
 
+/// The same in few words, for the middle of a line: "memfd rw 4096 bytes sealed shrink,grow name".
+[[nodiscard]] std::string description_summary(const description& what);
+
 /// An object. Parts without a value are left out. Names with bytes that are no UTF-8 appear twice: readable, and exact
 /// as "…_hex".
 [[nodiscard]] nlohmann::json description_record(const description& what);

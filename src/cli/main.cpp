@@ -1,6 +1,7 @@
 /// The `scm` program: reads the command line and runs the subcommand that it names.
 #include "cli/ctl.hpp"
 #include "cli/failure.hpp"
+#include "cli/guard.hpp"
 #include "cli/inspect.hpp"
 #include "cli/interruption.hpp"
 #include "cli/recv.hpp"
@@ -30,7 +31,7 @@ namespace {
 
 /// What the command line says after "--", where it is a program to run and not more arguments of our own.
 std::optional<std::vector<std::string>> cut_command(std::vector<std::string>& words) {
-  static constexpr std::string_view with_command[] = {"recv", "ctl", "trace"};
+  static constexpr std::string_view with_command[] = {"recv", "ctl", "guard", "trace"};
   if (words.empty() || std::ranges::find(with_command, words.front()) == std::end(with_command)) return {};
   const auto mark = std::ranges::find(words, "--");
   if (mark == words.end()) return {};
@@ -89,6 +90,7 @@ int run(std::vector<std::string> words) {
   add_sockets(program, action);
   add_serve(program, action);
   add_ctl(program, action, command);
+  add_guard(program, action, command);
 #if SCM_WITH_SECCOMP
   add_trace(program, action, command);
 #endif
