@@ -10,6 +10,7 @@
 #include <linux/unix_diag.h>
 #include <sys/socket.h>
 
+#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -619,6 +620,24 @@ void write_netlink_seeds(const folder& into) {
   into.write("nothing", {});
 }
 
+// --- supervisor: calls, and a kernel that obliges --------------------------------------------------------------------
+
+// In the order in which fuzz_supervisor.cpp takes it apart: bytes that are small, so that next to nothing fails, and of
+// each call a different rest.
+void write_supervisor_seeds(const folder& into) {
+  constexpr std::array<std::uint8_t, 12> values{0, 1, 2, 3, 8, 16, 32, 64, 65, 68, 100, 127};
+  std::uint32_t state = 1;
+  const auto next = [&] {
+    state = state * 1664525 + 1013904223;
+    return state >> 16;
+  };
+  for (unsigned shape = 0; shape != 64; ++shape) {
+    std::vector<std::byte> bytes{static_cast<std::byte>(shape * 4 + next() % 4), std::byte{}};
+    for (std::size_t size = 100 + next() % 500; size != 0; --size) bytes.push_back(std::byte{values[next() % 12]});
+    into.write("call_" + std::to_string(shape), bytes);
+  }
+}
+
 // --- foreign: messages in another process's memory, and what is wrong with them --------------------------------------
 
 // In the order in which fuzz_foreign.cpp takes it apart.
@@ -787,6 +806,7 @@ int main(int argc, char** argv) try {
   write_hand_over_seeds(folder{argv[1], "fuzz_hand_over"});
   write_netlink_seeds(folder{argv[1], "fuzz_netlink"});
   write_foreign_seeds(folder{argv[1], "fuzz_foreign"});
+  write_supervisor_seeds(folder{argv[1], "fuzz_supervisor"});
   write_device_seeds(folder{argv[1], "fuzz_vhost_user"});
   return 0;
 } catch (const std::exception& error) {

@@ -128,8 +128,8 @@ class tracing {
     if (!made) {
       const auto& error = made.error();
       if (error.step == spawn_step::execute) return std::unexpected{not_started(doing, error.code)};
-      return std::unexpected{complain(fmt::format("cannot trace {}: {}: {}", shown(words.front()),
-                                                  text_of(error.step), error.code.message()))};
+      return std::unexpected{complain(
+          fmt::format("cannot trace {}: {}: {}", shown(words.front()), text_of(error.step), error.code.message()))};
     }
     interruptions_go_to(made->program());
     return std::move(*made);
@@ -201,7 +201,8 @@ void add_trace(CLI::App& program, std::function<int()>& action, const std::optio
       ->type_name("descriptors|errors")
       ->allow_extra_args(false)
       ->check([](const std::string& kind) {
-        return kind == "descriptors" || kind == "errors" ? std::string{} : "neither descriptors nor errors: " + shown(kind);
+        return kind == "descriptors" || kind == "errors" ? std::string{}
+                                                         : "neither descriptors nor errors: " + shown(kind);
       });
   command->callback([chosen, &words, &action] {
     if (!chosen->misplaced.empty()) throw CLI::ValidationError("put -- before the COMMAND");

@@ -86,7 +86,8 @@ std::string outcome_text(const traced_call& call) {
     case traced_call::outcome::interrupted:
       return "interrupted by a signal";
     case traced_call::outcome::unfinished:
-      return fmt::format("did not return in {:.6f} s: its thread ended", std::chrono::duration<double>(call.took).count());
+      return fmt::format("did not return in {:.6f} s: its thread ended",
+                         std::chrono::duration<double>(call.took).count());
     case traced_call::outcome::returned:
       break;
   }
@@ -109,14 +110,16 @@ std::string item_text(const traced_item& item) {
   switch (kind_of(message)) {
     case control_kind::pidfd:
       if (const auto number = as_pidfd(message)) {
-        return item.process && item.process->process ? fmt::format("pidfd {} of process {}", *number, *item.process->process)
-                                                     : fmt::format("pidfd {}", *number);
+        return item.process && item.process->process
+                   ? fmt::format("pidfd {} of process {}", *number, *item.process->process)
+                   : fmt::format("pidfd {}", *number);
       }
       break;
     case control_kind::label:
       return "label " + shown(as_label(message));
     case control_kind::queued_bytes:
-      if (const auto bytes = as_queued_bytes(message)) return fmt::format("{} left in the queue", counted(*bytes, "byte"));
+      if (const auto bytes = as_queued_bytes(message))
+        return fmt::format("{} left in the queue", counted(*bytes, "byte"));
       break;
     case control_kind::timestamp:
       if (item.size == 16) {  // 64 bits, whoever it is for
@@ -234,8 +237,10 @@ json message_record(const traced_message& message, bool received) {
   if (!message.lost.empty()) out["lost"] = json::array();
   for (const auto& one : message.lost) out["lost"].push_back(traced_record(one, false));
   if (message.origin) {
-    out["sent_by"] = {{"number", message.origin->number}, {"pid", message.origin->process},
-                      {"fd", message.origin->socket},     {"certain", message.origin->certain}};
+    out["sent_by"] = {{"number", message.origin->number},
+                      {"pid", message.origin->process},
+                      {"fd", message.origin->socket},
+                      {"certain", message.origin->certain}};
     put_bytes(out["sent_by"], "program", message.origin->program);
   }
   return out;

@@ -230,8 +230,8 @@ void call_looks::end_receive(foreign_thread& by, call_in_progress& call, std::si
   std::array<std::byte, limits::foreign_name_bytes> name{};
   std::size_t name_size = 0;
   if (before.name != 0 && before.name_size > 0 && after.name_size > 0) {
-    name_size = std::min({name.size(), static_cast<std::size_t>(before.name_size),
-                          static_cast<std::size_t>(after.name_size)});
+    name_size =
+        std::min({name.size(), static_cast<std::size_t>(before.name_size), static_cast<std::size_t>(after.name_size)});
   }
   const std::array<foreign_source, 2> parts{
       {{before.control, control}, {before.name, std::span{name}.first(name_size)}}};

@@ -63,7 +63,8 @@ class call_looks {
   explicit call_looks(std::size_t payload) noexcept : payload_{payload} {}
 
   /// At the entry. What is sent is on its way from now on. Throws std::bad_alloc.
-  [[nodiscard]] std::unique_ptr<call_in_progress> begin(foreign_thread& by, const call_asked& asked, std::string program);
+  [[nodiscard]] std::unique_ptr<call_in_progress> begin(foreign_thread& by, const call_asked& asked,
+                                                        std::string program);
   /// At the exit; `returned` is the call's own result, negative an errno. Throws std::bad_alloc.
   void end(foreign_thread& by, call_in_progress& call, std::int64_t returned);
   /// It never returned.

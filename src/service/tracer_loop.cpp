@@ -53,8 +53,8 @@ void kill_process(pid_t process) noexcept {
 
 }  // namespace
 
-// A program that asked to be traced (PTRACE_TRACEME) cannot be left stopped: only who was seized can (PTRACE_LISTEN). So
-// it is let go once, into a stop in which it executes nothing, taken again, and told to continue.
+// A program that asked to be traced (PTRACE_TRACEME) cannot be left stopped: only who was seized can (PTRACE_LISTEN).
+// So it is let go once, into a stop in which it executes nothing, taken again, and told to continue.
 result<void> tracer::state::seize(child&& process) noexcept {
   const auto trapped = wait_for(process, WSTOPPED | WEXITED | WNOWAIT | __WALL);
   if (!trapped) return std::unexpected{trapped.error()};
@@ -100,7 +100,8 @@ result<void> tracer::state::stopped(pid_t number, int status) {
       executed(thread(number));
       return go_on(number);
     case PTRACE_EVENT_STOP:
-      // With the program stopped, it stays so until SIGCONT, as it would without us; or a new thread has its first stop.
+      // With the program stopped, it stays so until SIGCONT, as it would without us; or a new thread has its first
+      // stop.
       if (is_group_stop(signal)) return unless_gone(sys::ptrace(PTRACE_LISTEN, number, 0, 0));
       return go_on(number);
     case 0:

@@ -15,7 +15,8 @@ namespace scm::inline v0_1::detail {
 /// A Unix socket at one end of a message.
 struct message_end {
   traced_socket socket;
-  std::optional<unix_socket::file> file;  ///< Of the receiver: the file it is bound to. Of the sender: its destination's.
+  std::optional<unix_socket::file>
+      file;  ///< Of the receiver: the file it is bound to. Of the sender: its destination's.
 };
 
 /// A message as it is sent. All that is told of it to people is kept until it is received.

@@ -17,8 +17,8 @@ namespace scm::inline v0_1::detail {
 /// Looks at sockets, and remembers those that do not change: by SO_COOKIE, which no other socket ever has.
 class socket_book {
  public:
-  /// Looks at a descriptor that the program has as `number`. Parts that cannot be had are left out: without netlink, and
-  /// for sockets of another network namespace, those are the inode at the other end and the file. Throws
+  /// Looks at a descriptor that the program has as `number`. Parts that cannot be had are left out: without netlink,
+  /// and for sockets of another network namespace, those are the inode at the other end and the file. Throws
   /// std::bad_alloc.
   [[nodiscard]] message_end look(borrowed_fd socket, int number);
 

@@ -92,6 +92,31 @@ static void numbers(void) {
       fcntl(got_fds[0], F_GETFD) == FD_CLOEXEC && fcntl(got_fds[2], F_GETFD) == FD_CLOEXEC ? "close-on-exec" : "kept");
 }
 
+// Whom a receiver that asks sees as the sender.
+static void whose(void) {
+  int ends[2];
+  char byte = 0;
+  union {
+    char room[CMSG_SPACE(sizeof(int[3]))];
+    struct cmsghdr align;
+  } control;
+  int who[3] = {0, 0, 0};
+  const int yes = 1;
+  pair(SOCK_SEQPACKET, ends);
+  NEED(setsockopt(ends[1], SOL_SOCKET, SO_PASSCRED, &yes, sizeof yes) == 0);
+  NEED(put(ends[0], "x", 1, 0, 0, 0) == 1);
+  struct iovec buffer = {&byte, 1};
+  struct msghdr message = {
+      .msg_iov = &buffer, .msg_iovlen = 1, .msg_control = control.room, .msg_controllen = sizeof control.room};
+  NEED(recvmsg(ends[1], &message, 0) == 1 && CMSG_FIRSTHDR(&message) != NULL);
+  memcpy(who, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof who);
+  printf("%s, user %s\n",
+         who[0] == getpid()    ? "self"
+         : who[0] == getppid() ? "supervisor"
+                               : "somebody",
+         (uid_t)who[1] == getuid() ? "right" : "wrong");
+}
+
 // --- signals
 static atomic_int handled;
 static void handler(int number) {
@@ -392,6 +417,7 @@ int main(int argc, char** argv) {
   const int number = argc > 2 ? atoi(argv[2]) : 0;
   if (strcmp(what, "pass") == 0) pass(number == 1 ? SOCK_STREAM : number == 2 ? SOCK_DGRAM : SOCK_SEQPACKET);
   if (strcmp(what, "numbers") == 0) numbers();
+  if (strcmp(what, "whose") == 0) whose();
   if (strcmp(what, "storm") == 0) storm(number);
   if (strcmp(what, "alarmed") == 0) alarmed(number);
   if (strcmp(what, "stopped") == 0) stopped();

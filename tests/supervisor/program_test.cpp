@@ -1,4 +1,6 @@
 #include "support/catch.hpp"
+#include "support/process.hpp"
+#include "support/skip.hpp"
 
 #include <scm/service/supervisor.hpp>
 
@@ -7,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -37,6 +40,7 @@ class supervised_actor {
     spawn_options program{.program = SUPERVISED_ACTOR, .arguments = std::move(arguments)};
     program.output = output_;
     program.limits = {{RLIMIT_NOFILE, 4096, 4096}};
+    program.no_new_privileges = ::geteuid() != 0;
     if (std::getenv("SCM_SHOW") == nullptr) program.error = standard_stream::null();
     auto made = supervisor::start(program, std::move(options));
     REQUIRE(made);
@@ -207,6 +211,26 @@ TEST_CASE("when a supervisor ends its program is killed, or goes on without it",
       CHECK(one.text() == "waits\n-1, errno " + std::to_string(ENOSYS) + "\n");
     }
   }
+}
+
+TEST_CASE("receivers see the program where the supervisor has the right to name it, and else the supervisor",
+          "[supervisor][no-valgrind]") {
+  if (::geteuid() != 0) SCM_SKIP("not root, so with nothing to give up");
+  CHECK(run({"whose"}).text == "self, user right\n");
+  // As nobody, who may not be able to reach the program where this tree is.
+  const int verdict = ::memfd_create("verdict", MFD_CLOEXEC);
+  const owned_fd kept{verdict};
+  test::child nobody{[&] {
+    if (!test::become_nobody()) return false;
+    const bool reachable = ::access(SUPERVISED_ACTOR, X_OK) == 0;
+    const std::string text = reachable ? run({"whose"}).text + run({"pass"}).text : "out of reach";
+    return ::write(verdict, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  }};
+  REQUIRE(nobody.succeeded());
+  std::string text(256, '\0');
+  text.resize(static_cast<std::size_t>(std::max<ssize_t>(::pread(verdict, text.data(), text.size(), 0), 0)));
+  if (text == "out of reach") SCM_SKIP("nobody cannot reach " SUPERVISED_ACTOR);
+  CHECK(text == "supervisor, user right\nreceived 3, flags 0x40000000, close-on-exec 1\n");
 }
 
 TEST_CASE("what is done before serving can keep it from serving", "[supervisor][no-valgrind]") {

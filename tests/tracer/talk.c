@@ -1,5 +1,5 @@
-// Programs to be traced, each a verb; plain C, so that a 32-bit one needs nothing but its C library. The exit status is 0
-// when all was as it is without a tracer.
+// Programs to be traced, each a verb; plain C, so that a 32-bit one needs nothing but its C library. The exit status is
+// 0 when all was as it is without a tracer.
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -14,8 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define NEED(what) \
-  do {             \
+#define NEED(what)                                          \
+  do {                                                      \
     if (!(what)) exit(__LINE__ & 127 ? __LINE__ & 127 : 1); \
   } while (0)
 
@@ -264,19 +264,33 @@ static void nonsense(void) {
 int main(int argc, char** argv) {
   const char* const verb = argc > 1 ? argv[1] : "";
   alarm(20);
-  if (strcmp(verb, "stream") == 0) pass(SOCK_STREAM);
-  else if (strcmp(verb, "seqpacket") == 0) pass(SOCK_SEQPACKET);
-  else if (strcmp(verb, "batch") == 0) batch();
-  else if (strcmp(verb, "drop") == 0) drop();
-  else if (strcmp(verb, "accepted-late") == 0) accepted_late();
-  else if (strcmp(verb, "addressed") == 0) addressed();
-  else if (strcmp(verb, "signalled") == 0) signalled();
-  else if (strcmp(verb, "stopped") == 0) stopped();
-  else if (strcmp(verb, "threads") == 0) threads();
-  else if (strcmp(verb, "who") == 0) who();
-  else if (strcmp(verb, "twice") == 0) twice();
-  else if (strcmp(verb, "nonsense") == 0) nonsense();
-  else if (strcmp(verb, "killed") == 0) kill(getpid(), SIGKILL);
-  else return 1;
+  if (strcmp(verb, "stream") == 0)
+    pass(SOCK_STREAM);
+  else if (strcmp(verb, "seqpacket") == 0)
+    pass(SOCK_SEQPACKET);
+  else if (strcmp(verb, "batch") == 0)
+    batch();
+  else if (strcmp(verb, "drop") == 0)
+    drop();
+  else if (strcmp(verb, "accepted-late") == 0)
+    accepted_late();
+  else if (strcmp(verb, "addressed") == 0)
+    addressed();
+  else if (strcmp(verb, "signalled") == 0)
+    signalled();
+  else if (strcmp(verb, "stopped") == 0)
+    stopped();
+  else if (strcmp(verb, "threads") == 0)
+    threads();
+  else if (strcmp(verb, "who") == 0)
+    who();
+  else if (strcmp(verb, "twice") == 0)
+    twice();
+  else if (strcmp(verb, "nonsense") == 0)
+    nonsense();
+  else if (strcmp(verb, "killed") == 0)
+    kill(getpid(), SIGKILL);
+  else
+    return 1;
   return 0;
 }

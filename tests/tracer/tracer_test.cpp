@@ -40,7 +40,8 @@ TEST_CASE("both sides of a message are told: sizes, descriptors in both tables, 
   }
 }
 
-TEST_CASE("a descriptor for which the receiver had no room is told as lost, with what it was", "[tracer][no-valgrind]") {
+TEST_CASE("a descriptor for which the receiver had no room is told as lost, with what it was",
+          "[tracer][no-valgrind]") {
   for (const auto& program : test::talks()) {
     const auto seen = traced_run(program, {"stream"});
     const auto came = seen.messages(message_call::recvmsg);
@@ -134,7 +135,8 @@ TEST_CASE("a stopped process stays stopped under a tracer until it is continued,
   CHECK(traced_run(TALK_PROGRAM, {"stopped"}).ended.succeeded());
 }
 
-TEST_CASE("threads are told by their own numbers, and a call that execve cuts off is told too", "[tracer][no-valgrind]") {
+TEST_CASE("threads are told by their own numbers, and a call that execve cuts off is told too",
+          "[tracer][no-valgrind]") {
   for (const auto& program : test::talks()) {
     const auto seen = traced_run(program, {"threads"});
     CHECK(seen.ended.succeeded());

@@ -20,8 +20,8 @@ struct tracer_options {
 };
 
 /// Runs a program under a filter (seccomp(2), SECCOMP_RET_TRACE) that stops each sendmsg, recvmsg, sendmmsg and
-/// recvmmsg, 64-bit and 32-bit, where it begins and where it ends; every other call runs at its own speed. The calls are
-/// the program's own: results, descriptors and credentials are what they are without a tracer (docs/design.md,
+/// recvmmsg, 64-bit and 32-bit, where it begins and where it ends; every other call runs at its own speed. The calls
+/// are the program's own: results, descriptors and credentials are what they are without a tracer (docs/design.md,
 /// "Tracer"). What a program notices is in docs/see-what-crosses.md. Of the CMake target scm::supervisor, which needs
 /// libseccomp.
 ///
