@@ -41,6 +41,9 @@ if(scm_bench_sources)
     scm_target(scm_bench_watch)
     target_link_libraries(scm_bench_watch PRIVATE scm_supervisor)
   endif()
+  # What it costs a program to be shown, next to strace.
+  add_executable(scm_bench_trace bench/trace/main.cpp)
+  scm_target(scm_bench_trace)
   # A control server next to a bare loop in C.
   if(TARGET scm_service)
     add_executable(scm_bench_control bench/control/main.cpp bench/control/echo_loop.c)

@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <fnmatch.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -36,8 +38,8 @@ the order in which they return: when it was made, by whom, on which socket, what
       0.004311 python3[72] recvmsg fd 5 (stream -> process 71): 5 bytes #2, 1 descriptor  <- #1 of python3[71] (fd 4)
                6>7       memfd            rw     cloexec ...
 
-#N numbers messages; "<- #N" is the send that a receive belongs to, with a ? where another that looks the same was on its
-way too. On streams only messages with descriptors are followed. Below stands each descriptor as scm inspect prints it:
+#N numbers messages; "<- #N" is the send that a receive belongs to, with a ? where that is not sure: another that looks the
+same was on its way, or there are no descriptors to know it by. On streams only messages with descriptors are followed. Below stands each descriptor as scm inspect prints it:
 by its number, or SENDER'S>RECEIVER'S, and lost where it did not come, with the reason. The process behind -> is the one
 that connected, listened or made the pair (SO_PEERCRED), which may have handed the socket on.
 
@@ -122,6 +124,7 @@ class tracing {
     spawn_options program{.program = *found};
     program.argument_zero = words.front();
     program.arguments.assign(words.begin() + 1, words.end());
+    program.keep_inheritable = true;
     program.no_new_privileges = ::geteuid() != 0;
     const interruptions_held held;
     auto made = tracer::start(program, {chosen_.payload});

@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -57,22 +59,26 @@ std::string word_for(const Words& words, int number) {
 
 std::string name_text(const socket_name& name) { return std::string{text_of(name).view()}; }
 
-bool is_unnamed(const socket_name& name) {
+bool is_nameless(const socket_name& name) {
   const auto* const found = std::get_if<address>(&name);
-  return found != nullptr && found->kind() == address::form::unnamed;
+  return found == nullptr ? std::holds_alternative<std::monostate>(name) : found->kind() == address::form::unnamed;
 }
 
 // "fd 5 (stream @bus -> 4711)": what it is, its own name, and who is at the other end.
-std::string socket_text(const traced_socket& socket) {
-  if (socket.unseen) return fmt::format("fd {} ({})", socket.number, socket.unseen.message());
-  std::vector<std::string> parts;
-  if (socket.family != AF_UNIX) parts.push_back(word_for(detail::family_words, socket.family));
-  parts.push_back(word_for(detail::type_words, socket.type));
-  if (!is_unnamed(socket.local) && !name_text(socket.local).empty()) parts.push_back(name_text(socket.local));
-  std::string peer = is_unnamed(socket.peer) ? "" : name_text(socket.peer);
-  if (socket.peer_process > 0) peer += fmt::format("{}process {}", peer.empty() ? "" : " ", socket.peer_process);
-  if (!peer.empty()) parts.push_back("-> " + peer);
-  return fmt::format("fd {} ({})", socket.number, fmt::join(parts, " "));
+void add_socket(std::string& out, const traced_socket& socket) {
+  const auto add = [&out](std::string_view words) { out += words; };
+  fmt::format_to(std::back_inserter(out), "fd {} (", socket.number);
+  if (socket.unseen) {
+    out += socket.unseen.message() + ')';
+    return;
+  }
+  if (socket.family != AF_UNIX) add(word_for(detail::family_words, socket.family) + ' ');
+  add(word_for(detail::type_words, socket.type));
+  if (!is_nameless(socket.local)) add(' ' + name_text(socket.local));
+  if (socket.peer_process > 0 || !is_nameless(socket.peer)) add(" ->");
+  if (!is_nameless(socket.peer)) add(' ' + name_text(socket.peer));
+  if (socket.peer_process > 0) fmt::format_to(std::back_inserter(out), " process {}", socket.peer_process);
+  out += ')';
 }
 
 std::string_view text_of_bytes(const std::vector<std::byte>& bytes) {
@@ -164,13 +170,11 @@ std::string origin_text(const traced_origin& from) {
 }
 
 // What follows the socket on the line of a call, or stands on the line of one message of several.
-std::string message_text(const traced_call& call, const traced_message& message, bool alone) {
-  std::string out = fmt::format(" #{}", message.number);
+void add_message(std::string& out, const traced_call& call, const traced_message& message, bool alone) {
+  fmt::format_to(std::back_inserter(out), " #{}", message.number);
   if (!alone) out += fmt::format(" {}", counted(message.bytes, "byte"));
   if (const auto all = message.descriptors.size(); all != 0) out += fmt::format(", {}", counted(all, "descriptor"));
-  if (const auto name = name_text(message.name); !name.empty() && !is_unnamed(message.name)) {
-    out += fmt::format("{}{}", is_send(call.call) ? "  to " : "  from ", name);
-  }
+  if (!is_nameless(message.name)) out += (is_send(call.call) ? "  to " : "  from ") + name_text(message.name);
   if (message.origin) out += origin_text(*message.origin);
   if (alone && call.flags != 0) out += fmt::format("  {}", fmt::join(names_of(call.flags), "|"));
   if (message.flags != 0) out += fmt::format("  msg_flags {}", fmt::join(names_of(message.flags), "|"));
@@ -186,7 +190,7 @@ std::string message_text(const traced_call& call, const traced_message& message,
                        message.credentials->uid, message.credentials->gid);
   }
   for (const auto& item : message.items) out += fmt::format("             {}\n", item_text(item));
-  return out + problems_text(call, message);
+  out += problems_text(call, message);
 }
 
 json error_record(std::error_code error) { return {{"code", error.value()}, {"text", error.message()}}; }
@@ -286,17 +290,30 @@ std::string lost_text(const traced_message& message) {
 }
 
 std::string call_text(const traced_call& call, std::chrono::system_clock::time_point start) {
-  const std::string thread = call.thread == call.process ? "" : fmt::format("/{}", call.thread);
-  std::string out = fmt::format("{:>11.6f} {}{} {} {}: {}", std::chrono::duration<double>(call.time - start).count(),
-                                process_text(call.program, call.process), thread, scm::name_of(call.call),
-                                socket_text(call.socket), outcome_text(call));
+  std::string out;
+  out.reserve(256);
+  // Not as a floating-point number, which takes longer than the rest of the line.
+  const auto since = std::chrono::duration_cast<std::chrono::microseconds>(call.time - start).count();
+  fmt::format_to(std::back_inserter(out), "{:>4}.{:06} ", since / 1'000'000, std::abs(since % 1'000'000));
+  out += shown(call.program);
+  fmt::format_to(std::back_inserter(out), "[{}]", call.process);
+  if (call.thread != call.process) fmt::format_to(std::back_inserter(out), "/{}", call.thread);
+  out += ' ';
+  out += scm::name_of(call.call);
+  out += ' ';
+  add_socket(out, call.socket);
+  out += ": ";
+  out += outcome_text(call);
   const bool many = call.call == message_call::sendmmsg || call.call == message_call::recvmmsg;
   if (!many && call.messages.size() == 1) {
-    out += message_text(call, call.messages.front(), true);
+    add_message(out, call, call.messages.front(), true);
   } else {
     if (call.flags != 0) out += fmt::format("  {}", fmt::join(names_of(call.flags), "|"));
     out += '\n';
-    for (const auto& one : call.messages) out += fmt::format("            {}", message_text(call, one, false));
+    for (const auto& one : call.messages) {
+      out += "            ";
+      add_message(out, call, one, false);
+    }
   }
   if (call.unseen) out += fmt::format("             not all messages could be seen: {}\n", call.unseen.message());
   return out;
@@ -323,10 +340,11 @@ json call_record(const traced_call& call) {
 }
 
 std::string unreceived_text(const unreceived_message& message) {
-  std::string out = fmt::format("  #{} of {}, {}: {}\n", message.number, process_text(message.program, message.process),
-                                socket_text(message.socket),
-                                message.passed_over ? "taken by a call that takes no descriptors, which are closed"
-                                                    : "no traced program received it");
+  std::string out = fmt::format("  #{}{} of {}, ", message.number, message.certain ? "" : "?",
+                                process_text(message.program, message.process));
+  add_socket(out, message.socket);
+  out += message.passed_over ? ": taken by a call that takes no descriptors, which are closed\n"
+                             : ": no traced program received it\n";
   for (const auto& one : message.descriptors) out += descriptor_text(one);
   return out;
 }
@@ -335,6 +353,7 @@ json unreceived_record(const unreceived_message& message) {
   json out{{"record", "unreceived"}, {"number", message.number}, {"pid", message.process}};
   put_bytes(out, "program", message.program);
   out["socket"] = socket_record(message.socket);
+  out["certain"] = message.certain;
   out["taken_without_descriptors"] = message.passed_over;
   out["descriptors"] = json::array();
   for (const auto& one : message.descriptors) out["descriptors"].push_back(traced_record(one, false));

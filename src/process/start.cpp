@@ -61,9 +61,9 @@ stop enter_directory(const spawn_options& asked) noexcept {
 
 // A number above all targets for a descriptor that a target could overwrite. Where the limit of open files leaves no
 // such number the kernel says EINVAL, which would be misread.
-stop raise(placed_fd& one, int end) noexcept {
+stop raise(placed_fd& one, int end, bool kept) noexcept {
   if (one.from >= end) return none;
-  const int raised = sys::fcntl(one.from, F_DUPFD, end);
+  const int raised = sys::fcntl(one.from, kept ? F_DUPFD_CLOEXEC : F_DUPFD, end);
   if (raised < 0) return {errno == EINVAL ? EMFILE : errno, one.step, one.position};
   one.from = raised;
   return none;
@@ -72,6 +72,7 @@ stop raise(placed_fd& one, int end) noexcept {
 // Looks at the descriptors first, so that EBADF is about one that was given, then takes all sources out of the way, and
 // only then overwrites what is at the targets. No source is lost, whatever the numbers.
 stop place_descriptors(start& plan) noexcept {
+  const bool kept = plan.asked->keep_inheritable;  // what is above the targets
   const int end = plan.end_of_targets();
   for (const placed_fd& one : plan.placed) {
     if (sys::fcntl(one.from, F_GETFD) < 0) return {errno, one.step, one.position};
@@ -85,22 +86,22 @@ stop place_descriptors(start& plan) noexcept {
     }
   }
   for (placed_fd& one : plan.placed) {
-    if (const stop at = raise(one, end); at.number != 0) return at;
+    if (const stop at = raise(one, end, kept); at.number != 0) return at;
   }
   for (std::size_t i = 0; i != plan.streams.size(); ++i) {
     if (plan.streams[i] != standard_stream::kind::null) continue;
     null.position = i;
     if (null.from < 0) {
-      null.from = sys::openat("/dev/null", O_RDWR);
+      null.from = sys::openat("/dev/null", kept ? O_RDWR | O_CLOEXEC : O_RDWR);
       if (null.from < 0) return {errno, spawn_step::streams, i};
-      if (const stop at = raise(null, end); at.number != 0) return at;
+      if (const stop at = raise(null, end, kept); at.number != 0) return at;
     }
     if (sys::dup3(null.from, static_cast<int>(i)) < 0) return {errno, spawn_step::streams, i};
   }
   for (const placed_fd& one : plan.placed) {
     if (sys::dup3(one.from, one.to) < 0) return {errno == EBADF ? EMFILE : errno, one.step, one.position};
   }
-  if (sys::close_range(static_cast<unsigned>(end), ~0U) != 0) return {errno, spawn_step::others};
+  if (!kept && sys::close_range(static_cast<unsigned>(end), ~0U) != 0) return {errno, spawn_step::others};
   return none;
 }
 

@@ -5,6 +5,7 @@
 #include "core/uapi.hpp"
 #include "inspect/fdinfo.hpp"
 #include "inspect/socket_details.hpp"
+#include "service/tracer_memory.hpp"
 
 #include <scm/core/control_items.hpp>
 
@@ -18,6 +19,8 @@
 
 namespace scm::inline v0_1::detail {
 namespace {
+
+constexpr std::size_t first_control_bytes = 4096;
 
 std::size_t stride_of(const call_asked& asked) noexcept {
   const auto layout = message_layout_of(asked.layout);
@@ -101,8 +104,9 @@ std::unique_ptr<call_in_progress> call_looks::begin(foreign_thread& by, const ca
   room left{.payload = std::max(payload_, compared_bytes)};
   left.payload = std::max(left.payload, std::min(tracer_options::most_payload, left.payload * asked.count));
   for (std::uint32_t i = 0; i != asked.count; ++i) {
-    auto message =
-        foreign_message::read(by.memory, asked.header + i * stride_of(asked), asked.layout, message_use::send);
+    const std::uint64_t at = asked.header + i * stride_of(asked);
+    nearby_memory memory{by.memory, at};
+    auto message = foreign_message::read(memory, at, asked.layout, message_use::send);
     shown.messages.emplace_back();
     shown.messages.back().number = ++messages_;
     if (!message) {
@@ -114,18 +118,18 @@ std::unique_ptr<call_in_progress> call_looks::begin(foreign_thread& by, const ca
       break;
     }
     left.control -= message->control().size();
-    begin_send(by, *call, *message, shown.messages.back(), left);
+    begin_send(by, memory, *call, *message, shown.messages.back(), left);
   }
   return call;
 }
 
-void call_looks::begin_send(foreign_thread& by, call_in_progress& call, const foreign_message& message,
-                            traced_message& shown, room& left) {
+void call_looks::begin_send(foreign_thread& by, foreign_memory& memory, call_in_progress& call,
+                            const foreign_message& message, traced_message& shown, room& left) {
   shown.bytes = message.payload_size();
   if (!message.name().empty()) shown.name = name_in(message.name());
   read_control(by, message.control(), message.layout(), false, shown, left);
   shown.payload.resize(std::min({left.payload, std::max(payload_, compared_bytes), message.payload_size()}));
-  const auto got = message.read_payload(by.memory, shown.payload);
+  const auto got = message.read_payload(memory, shown.payload);
   shown.payload.resize(got.value_or(0));
   left.payload -= shown.payload.size();
 
@@ -144,17 +148,33 @@ void call_looks::begin_send(foreign_thread& by, call_in_progress& call, const fo
   }
   // Only a datagram socket listens to a destination.
   if (call.socket.socket.type != SOCK_DGRAM) sent.destination = {};
-  pairs.sent(std::move(sent));
+  call.sent.push_back(std::move(sent));
   shown.payload.resize(std::min(shown.payload.size(), payload_));
 }
 
+void call_looks::on_its_way(call_in_progress& call) {
+  for (sent_message& one : call.sent) pairs.sent(std::move(one));
+  call.sent.clear();
+}
+
 void call_looks::begin_receive(foreign_thread& by, call_in_progress& call) {
+  if (call.asked.call == message_call::recvmsg) {
+    nearby_memory memory{by.memory, call.asked.header};
+    auto message = foreign_message::read(memory, call.asked.header, call.asked.layout, message_use::receive);
+    if (message) {
+      call.headers.push_back(message->header());
+      call.receiving.emplace(std::move(*message));
+    } else {
+      call.shown.unseen = message.error();
+    }
+    return;
+  }
   const std::size_t stride = stride_of(call.asked);
   std::vector<std::byte> bytes(stride * call.asked.count);
   const foreign_source source{call.asked.header, bytes};
   const auto got = by.memory.read({&source, 1});
   const std::size_t whole = got ? *got / stride : 0;
-  if (whole == 0) call.shown.unseen = got ? os_error(EFAULT) : got.error();
+  if (whole == 0 && call.asked.count != 0) call.shown.unseen = got ? os_error(EFAULT) : got.error();
   for (std::size_t i = 0; i != whole; ++i) {
     call.headers.push_back(decode_header(std::span{bytes}.subspan(i * stride, stride), call.asked.layout));
   }
@@ -181,7 +201,9 @@ void call_looks::end(foreign_thread& by, call_in_progress& call, std::int64_t re
 
   if (count == 0) return;
   // Who it is connected to, and what it is bound to, can be other than at the beginning of a call that waited.
-  if (const auto socket = by.fetch(call.asked.socket)) {
+  if (const bool settled = socket_book::is_settled(call.socket.socket); settled) {
+    // as it was
+  } else if (const auto socket = by.fetch(call.asked.socket)) {
     message_end now = sockets_.look(*socket, call.asked.socket);
     if (now.socket.inode == call.socket.socket.inode) call.socket = std::move(now);
     shown.socket = call.socket.socket;
@@ -207,46 +229,66 @@ void call_looks::end_receive(foreign_thread& by, call_in_progress& call, std::si
   shown.control_room = before.control == 0 ? 0 : before.control_size;
   const auto layout = message_layout_of(asked.layout);
   const std::size_t stride = stride_of(asked);
-  std::array<std::byte, 64> raw{};
   const std::uint64_t at = asked.header + position * stride;
-  const foreign_source header{at, std::span{raw}.first(stride)};
-  const auto got = by.memory.read({&header, 1});
-  if (!got || *got != stride) {
+  std::optional<foreign_message> read_now;
+  if (!call.receiving) {
+    nearby_memory memory{by.memory, at};
+    if (auto message = foreign_message::read(memory, at, asked.layout, message_use::receive)) {
+      read_now.emplace(std::move(*message));
+    } else {
+      shown.unseen = message.error();
+      return;
+    }
+  }
+  const foreign_message& message = call.receiving ? *call.receiving : *read_now;
+
+  // All in one read. How much control data came the header says, which comes with it: a first part is enough for most.
+  std::array<std::byte, 64> raw{};
+  std::vector<foreign_source> parts{{at, std::span{raw}.first(stride)}};
+  shown.payload.resize(std::min({left.payload, std::max(payload_, compared_bytes), message.payload_size()}));
+  // Behind what came a buffer need not be there.
+  if (call.receiving) shown.payload.resize(std::min<std::uint64_t>(shown.payload.size(), shown.bytes));
+  std::size_t filled = 0;
+  for (const foreign_buffer& one : message.buffers()) {
+    const std::size_t size = std::min<std::uint64_t>(one.size, shown.payload.size() - filled);
+    if (size != 0) parts.push_back({one.address, std::span{shown.payload}.subspan(filled, size)});
+    filled += size;
+  }
+  std::array<std::byte, limits::foreign_name_bytes> name{};
+  const bool named = before.name != 0 && before.name_size > 0;
+  const std::size_t name_room = named ? std::min(name.size(), static_cast<std::size_t>(before.name_size)) : 0;
+  parts.push_back({before.name, std::span{name}.first(name_room)});
+  std::vector<std::byte> control(std::min<std::uint64_t>(shown.control_room, first_control_bytes));
+  parts.push_back({before.control, control});
+  nearby_memory near{by.memory, at};
+  const auto got = near.covers(parts) ? near.read(parts) : by.memory.read(parts);
+  if (!got || *got < stride + filled) {
+    shown.payload.clear();
     shown.unseen = got ? os_error(EFAULT) : got.error();
     return;
   }
   const foreign_header after = decode_header(std::span{raw}.first(stride), asked.layout);
   if (stride == layout.batch_header) shown.bytes = load<std::uint32_t>(raw, layout.batch_length);
   shown.flags = after.flags;
+  shown.payload.resize(std::min<std::uint64_t>(shown.payload.size(), shown.bytes));
+  left.payload -= shown.payload.size();
 
   // What was written lies where the call was told to put it, and in no more room than it was given.
-  const std::uint64_t control_size = std::min(shown.control_room, after.control_size);
+  const std::size_t control_size = std::min(shown.control_room, after.control_size);
   if (control_size > left.control) {
     shown.unseen = errc::over_limit;
     return;
   }
-  std::vector<std::byte> control(static_cast<std::size_t>(control_size));
-  left.control -= control.size();
-  std::array<std::byte, limits::foreign_name_bytes> name{};
-  std::size_t name_size = 0;
-  if (before.name != 0 && before.name_size > 0 && after.name_size > 0) {
-    name_size =
-        std::min({name.size(), static_cast<std::size_t>(before.name_size), static_cast<std::size_t>(after.name_size)});
+  left.control -= control_size;
+  const std::size_t control_got = *got - std::min(*got, stride + filled + name_room);
+  control.resize(control_size);
+  if (control_got < control_size) {
+    const foreign_source rest{before.control, control};
+    const auto more = by.memory.read({&rest, 1});
+    if (!more || *more != control_size) shown.unseen = more ? os_error(EFAULT) : more.error();
   }
-  const std::array<foreign_source, 2> parts{
-      {{before.control, control}, {before.name, std::span{name}.first(name_size)}}};
-  const auto written = by.memory.read(parts);
-  if (!written || *written != control.size() + name_size) shown.unseen = written ? os_error(EFAULT) : written.error();
-  if (written && *written == control.size() + name_size) shown.name = name_in(std::span{name}.first(name_size));
-
-  const std::size_t wanted = static_cast<std::size_t>(
-      std::min<std::uint64_t>({left.payload, std::max(payload_, compared_bytes), shown.bytes}));
-  if (wanted != 0) {
-    if (const auto message = foreign_message::read(by.memory, at, asked.layout, message_use::receive)) {
-      shown.payload.resize(std::min(wanted, message->payload_size()));
-      shown.payload.resize(message->read_payload(by.memory, shown.payload).value_or(0));
-      left.payload -= shown.payload.size();
-    }
+  if (named && after.name_size > 0 && *got >= stride + filled + name_room) {
+    shown.name = name_in(std::span{name}.first(std::min(name_room, static_cast<std::size_t>(after.name_size))));
   }
   if (!shown.unseen) {
     read_control(by, control, asked.layout, (after.flags & MSG_CMSG_CLOEXEC) != 0, shown, left);

@@ -32,7 +32,9 @@ struct call_in_progress {
   traced_call shown;
   message_end socket;
   std::chrono::steady_clock::time_point begun;
-  std::vector<foreign_header> headers;  ///< Of a receive, as they were before it.
+  std::vector<sent_message> sent;            ///< Until they are on their way.
+  std::vector<foreign_header> headers;       ///< Of a receive, as they were before it.
+  std::optional<foreign_message> receiving;  ///< Of recvmsg(2): where its payload goes.
 };
 
 /// The descriptor table of a thread, and its memory.
@@ -62,9 +64,11 @@ class call_looks {
  public:
   explicit call_looks(std::size_t payload) noexcept : payload_{payload} {}
 
-  /// At the entry. What is sent is on its way from now on. Throws std::bad_alloc.
+  /// At the entry, before the thread goes on. Throws std::bad_alloc.
   [[nodiscard]] std::unique_ptr<call_in_progress> begin(foreign_thread& by, const call_asked& asked,
                                                         std::string program);
+  /// What is sent is on its way from now on: before any other thread is looked at. Throws std::bad_alloc.
+  void on_its_way(call_in_progress& call);
   /// At the exit; `returned` is the call's own result, negative an errno. Throws std::bad_alloc.
   void end(foreign_thread& by, call_in_progress& call, std::int64_t returned);
   /// It never returned.
@@ -74,8 +78,8 @@ class call_looks {
 
  private:
   struct room;  // what is left of the bounds
-  void begin_send(foreign_thread& by, call_in_progress& call, const foreign_message& message, traced_message& shown,
-                  room& left);
+  void begin_send(foreign_thread& by, foreign_memory& memory, call_in_progress& call, const foreign_message& message,
+                  traced_message& shown, room& left);
   void begin_receive(foreign_thread& by, call_in_progress& call);
   void end_receive(foreign_thread& by, call_in_progress& call, std::size_t position, traced_message& shown, room& left);
   void read_control(foreign_thread& by, std::span<const std::byte> control, abi layout, bool close_on_exec,

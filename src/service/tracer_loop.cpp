@@ -128,7 +128,9 @@ result<void> tracer::state::begins(traced_thread& by) {
     by.look.let_go();
     --held;
   }
-  return unless_gone(sys::ptrace(PTRACE_SYSCALL, number, 0, 0));
+  const auto went = unless_gone(sys::ptrace(PTRACE_SYSCALL, number, 0, 0));
+  looks.on_its_way(*by.call);
+  return went;
 }
 
 result<void> tracer::state::ends(traced_thread& by) {

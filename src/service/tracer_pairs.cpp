@@ -80,23 +80,26 @@ void message_pairs::ended(std::uint64_t number, bool passed) noexcept {
 }
 
 void message_pairs::received(traced_message& message, const receipt& how) {
-  // Of several that it can be, those whose bytes are alike.
+  // Of several that it can be, the first whose bytes are alike. That it is the one is not sure then: write(2) may have
+  // put other bytes before those of another.
   position found = on_their_way_.end();
-  bool several = false, alike = false;
-  for (auto one = on_their_way_.begin(); one != on_their_way_.end() && !(several && alike); ++one) {
+  std::size_t candidates = 0;
+  bool alike = false;
+  for (auto one = on_their_way_.begin(); one != on_their_way_.end(); ++one) {
     if (!leads_to(one->what, how.at) || !can_be(one->what, message, how)) continue;
+    ++candidates;
+    if (one->guessed) continue;
     const bool as_sent = begins_alike(one->what, message);
-    if (found != on_their_way_.end() && alike && !as_sent) continue;
-    several = found != on_their_way_.end() && alike == as_sent;
-    if (!several) found = one;
-    alike = as_sent;
+    if (found == on_their_way_.end() || (as_sent && !alike)) found = one;
+    alike = alike || as_sent;
   }
   if (found == on_their_way_.end()) return;
 
   const sent_message& sent = found->what;
-  // Descriptors that nobody has seen come: what was cut may be something else.
-  const bool guessed = message.descriptors.empty() && !sent.descriptors.empty() && how.asks_for_more;
-  traced_origin origin{sent.number, sent.process, sent.program, sent.from.socket.number, !several && !guessed};
+  // Without descriptors that were seen to come it may be a message of write(2), or what was cut something else.
+  const bool seen = !message.descriptors.empty() || (!sent.descriptors.empty() && !how.asks_for_more);
+  const bool certain = candidates == 1 && seen;
+  traced_origin origin{sent.number, sent.process, sent.program, sent.from.socket.number, certain};
   std::vector<traced_descriptor> lost;
   for (std::size_t i = message.descriptors.size(); i < sent.descriptors.size(); ++i) {
     lost.push_back(sent.descriptors[i]);
@@ -108,20 +111,26 @@ void message_pairs::received(traced_message& message, const receipt& how) {
   message.origin = std::move(origin);
   message.lost = std::move(lost);
 
-  if (!several) {
-    for (auto one = on_their_way_.begin(); one != found; ++one) {
-      if (one->ended != 0 && one->ended < found->begun && leads_to(one->what, how.at)) one->passed_over = true;
-    }
+  for (auto one = on_their_way_.begin(); one != on_their_way_.end(); ++one) {
+    if (one == found || !leads_to(one->what, how.at)) continue;
+    if (certain && one->ended != 0 && one->ended < found->begun) one->passed_over = true;
+    if (!certain && can_be(one->what, message, how)) one->doubtful = true;
   }
-  if (!how.peeked) forget(found);
+  if (how.peeked) return;
+  if (certain || found->what.descriptors.empty()) {
+    forget(found);
+  } else {
+    found->guessed = true;
+  }
 }
 
 std::vector<unreceived_message> message_pairs::unreceived() const {
   std::vector<unreceived_message> all;
   for (const pending& one : on_their_way_) {
     const sent_message& what = one.what;
-    if (what.descriptors.empty()) continue;
-    all.push_back({what.number, what.process, what.program, what.from.socket, what.descriptors, one.passed_over});
+    if (what.descriptors.empty() || one.guessed) continue;
+    all.push_back(
+        {what.number, what.process, what.program, what.from.socket, what.descriptors, one.passed_over, !one.doubtful});
   }
   return all;
 }

@@ -74,6 +74,10 @@ class message_pairs {
     std::uint64_t begun;
     std::uint64_t ended = 0;  // 0: not yet
     bool passed_over = false;
+    bool doubtful = false;  // it may have been received in the place of one that looks the same
+    /// It was taken for one that came, which is not sure: it may be here still, and another that looks like it is not
+    /// sure either.
+    bool guessed = false;
   };
   using position = std::list<pending>::iterator;
 

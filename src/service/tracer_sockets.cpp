@@ -21,13 +21,6 @@ namespace {
 // The kernel answers at once or not at all.
 constexpr std::chrono::seconds patience{1};
 
-// Whether what is known of it stays true for as long as there is the socket.
-bool is_settled(const traced_socket& one) noexcept {
-  if (one.type == SOCK_DGRAM || one.type == SOCK_RAW) return false;  // it can be connected anew
-  if (one.family == AF_UNIX) return one.peer_inode != 0;
-  return !std::holds_alternative<std::monostate>(one.peer);
-}
-
 template <class Value>
 bool option(borrowed_fd socket, int name, Value& value) noexcept {
   socklen_t size = sizeof value;
@@ -35,6 +28,12 @@ bool option(borrowed_fd socket, int name, Value& value) noexcept {
 }
 
 }  // namespace
+
+bool socket_book::is_settled(const traced_socket& one) noexcept {
+  if (one.type == SOCK_DGRAM || one.type == SOCK_RAW) return false;  // it can be connected anew
+  if (one.family == AF_UNIX) return one.peer_inode != 0;
+  return !std::holds_alternative<std::monostate>(one.peer);
+}
 
 message_end socket_book::look(borrowed_fd socket, int number) {
   message_end out;

@@ -22,6 +22,9 @@ class socket_book {
   /// std::bad_alloc.
   [[nodiscard]] message_end look(borrowed_fd socket, int number);
 
+  /// Whether what is known of it stays true for as long as there is the socket.
+  [[nodiscard]] static bool is_settled(const traced_socket& one) noexcept;
+
   /// Whether it asks for other control data than descriptors: credentials, labels, pidfds, timestamps, queued bytes.
   [[nodiscard]] static bool asks_for_more(borrowed_fd socket) noexcept;
 

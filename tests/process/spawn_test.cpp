@@ -57,6 +57,24 @@ TEST_CASE("a program for which nothing is named has the standard streams alone, 
   CHECK_FALSE(seen.says_of("LISTEN_PIDFDID"));
 }
 
+TEST_CASE("a program may keep what could be inherited anyway, at its numbers, and nothing that was made on the way",
+          "[spawn]") {
+  const owned_fd named = some_file(), hidden = some_file(), shown = some_file();
+  const owned_fd inheritable{::fcntl(shown.native_handle(), F_DUPFD, 77)};
+  const owned_fd in_the_way{::fcntl(named.native_handle(), F_DUPFD_CLOEXEC, 0)};
+  const auto seen =
+      shown_by({.input = standard_stream::null(), .descriptors = {{"named", in_the_way}}, .keep_inheritable = true});
+  CHECK(seen.files.at(inheritable.native_handle()) == test::identity_of(inheritable));
+  CHECK(seen.files.at(3) == test::identity_of(named));
+  CHECK_FALSE(seen.files.contains(hidden.native_handle() == 3 ? -1 : hidden.native_handle()));
+  std::size_t inherited_here = 0;
+  for (int number = 4; number != 1024; ++number) {
+    const int flags = ::fcntl(number, F_GETFD);
+    inherited_here += flags >= 0 && (flags & FD_CLOEXEC) == 0 ? 1U : 0U;
+  }
+  CHECK(seen.files.size() == 4 + inherited_here);
+}
+
 TEST_CASE("no descriptor is lost where they stand in each other's places, whatever the permutation", "[spawn]") {
   // In a process of its own, in which 3 to 7 are free to be chosen.
   test::child apart{[] {

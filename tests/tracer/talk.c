@@ -72,7 +72,7 @@ static void pass(int type) {
   const pid_t child = fork();
   if (child == 0) {
     close(ends[0]);
-    close(files[0]);
+    close(files[0]);  // a number that differs
     NEED(recvmsg(ends[1], room(&one, 2), MSG_CMSG_CLOEXEC) == 4);
     NEED(recvmsg(ends[1], room(&one, 1), 0) == 4 && (one.header.msg_flags & MSG_CTRUNC));
     NEED(recvmsg(ends[1], room(&one, 1), 0) == 0);  // end of file: nobody holds the other end any more
@@ -80,7 +80,8 @@ static void pass(int type) {
   }
   close(ends[1]);
   NEED(sendmsg(ends[0], with(&one, "both", files, 2), MSG_NOSIGNAL) == 4);
-  NEED(sendmsg(ends[0], with(&one, "half", files, 2), 0) == 4);
+  const int turned[] = {files[1], files[0]};
+  NEED(sendmsg(ends[0], with(&one, "half", turned, 2), 0) == 4);
   close(ends[0]);
   ended_well(child);
 }
@@ -243,6 +244,14 @@ static void twice(void) {
   NEED(recvmsg(ends[1], room(&one, 1), MSG_PEEK) == 1);
   NEED(recvmsg(ends[1], room(&one, 1), 0) == 1 && recvmsg(ends[1], room(&one, 1), 0) == 1);
 }
+// Names and bytes that are meant for a terminal.
+static void odd_names(void) {
+  int ends[2];
+  struct message one;
+  NEED(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  const int given = file("\033[31m\n");
+  NEED(sendmsg(ends[0], with(&one, "\033]0;x\007", &given, 1), 0) == 6);
+}
 // Headers that the kernel refuses.
 static void nonsense(void) {
   int ends[2];
@@ -286,6 +295,8 @@ int main(int argc, char** argv) {
     who();
   else if (strcmp(verb, "twice") == 0)
     twice();
+  else if (strcmp(verb, "odd-names") == 0)
+    odd_names();
   else if (strcmp(verb, "nonsense") == 0)
     nonsense();
   else if (strcmp(verb, "killed") == 0)

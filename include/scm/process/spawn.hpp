@@ -63,6 +63,9 @@ struct spawn_options {
   /// The program's descriptors 3, 4, 5, … in this order, not close-on-exec, named by LISTEN_FDS, LISTEN_FDNAMES and
   /// LISTEN_PID (sd_listen_fds(3)). A descriptor may be named twice, and two may have one name.
   std::vector<named_fd> descriptors{};
+  /// Whether it keeps, as execve(2) does, all other descriptors of this process that are not close-on-exec, at their
+  /// numbers: for who stands in for a program that somebody else started. Those above take the place of theirs.
+  bool keep_inheritable = false;
   std::vector<resource_limit> limits{};
   std::optional<run_as> as{};
   bool no_new_privileges = false;  ///< PR_SET_NO_NEW_PRIVS: neither it nor what it starts gains any by exec.

@@ -51,7 +51,8 @@ struct traced_origin {
   pid_t process = 0;
   std::string program;
   int socket = -1;  ///< The sender's.
-  /// Whether it can be no other: false when a second message that was on its way at that time looks the same.
+  /// Whether it can be no other: false when a second message that was on its way at that time looks the same, and
+  /// without descriptors, since write(2) and its kin are not seen.
   bool certain = true;
 };
 
@@ -134,6 +135,7 @@ struct unreceived_message {
   /// One that was sent after it by the same way was received: so it has been, too, by a call that takes no descriptors
   /// (read(2), recv(2)), and they are closed.
   bool passed_over = false;
+  bool certain = true;  ///< False when one that looks the same was received, which may have been this.
 };
 
 }  // namespace scm::inline v0_1
