@@ -110,14 +110,16 @@ void add_guard(CLI::App& program, std::function<int()>& action, const std::optio
   auto* const check_alone = command->add_flag("--check", chosen->check, "Look at the policy, and run nothing");
   command->add_flag("--json", chosen->as_json, "Records are JSON objects, one on a line");
   command
-      ->add_option("--unlogged", chosen->unlogged,
-                   "What becomes of a message whose record cannot be written: deny (EIO), the default, or allow, which "
-                   "goes by the policy alone")
+      ->add_option(
+          "--unlogged", chosen->unlogged,
+          "Messages whose record cannot be written: deny them (EIO), as without, or allow what the policy does")
       ->type_name("deny|allow")
-      ->check(CLI::IsMember({"deny", "allow"}));
-  command->add_flag("--release", chosen->release,
-                    "When this process ends before the programs do, let them go on; their messages fail with ENOSYS. "
-                    "Otherwise they are killed");
+      ->check([](const std::string& word) {
+        return word == "deny" || word == "allow" ? std::string{} : "neither deny nor allow: " + shown(word);
+      });
+  command->add_flag(
+      "--release", chosen->release,
+      "Programs outlive this process, but their messages fail (ENOSYS); without, they are killed with it");
   command->add_option("COMMAND", chosen->misplaced, "After --: the program to run, and its arguments")->type_name("");
   command->callback([chosen, check_alone, &words, &action] {
     if (!chosen->misplaced.empty()) throw CLI::ValidationError("put -- before the COMMAND");
