@@ -1,5 +1,5 @@
-/// What it costs a program that its messages are shown, by `scm trace` and by strace: a byte sent and received, alone and
-/// with a descriptor. Each runs in turn, so that all have the same machine. usage: scm_bench_trace SCM [ROUNDS]
+/// What it costs a program that its messages are shown, by `scm trace` and by strace: a byte sent and received, alone
+/// and with a descriptor. Each runs in turn, so that all have the same machine. usage: scm_bench_trace SCM [ROUNDS]
 #include <sys/socket.h>
 #include <unistd.h>
 

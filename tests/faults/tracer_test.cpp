@@ -1,5 +1,5 @@
-// A tracer that is told an error by any system call of its own: it says so or does without, and in either case nothing is
-// left behind, neither a process nor a descriptor, and nobody waits for ever.
+// A tracer that is told an error by any system call of its own: it says so or does without, and in either case nothing
+// is left behind, neither a process nor a descriptor, and nobody waits for ever.
 #include "support/catch.hpp"
 #include "support/every_call.hpp"
 #include "support/faults.hpp"
