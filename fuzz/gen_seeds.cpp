@@ -785,6 +785,55 @@ void write_line_seeds(const folder& into) {
   write("control_characters", 32, 0, {{1, 0, 0, "a\0b\n\x7f\n\x1b[m\n\r\r\n"sv}});
 }
 
+// --- trace: what happens on four pairs of sockets
+// ---------------------------------------------------------
+
+void write_trace_seeds(const folder& into) {
+  struct event {
+    unsigned what, pair, how, files, bytes;
+  };
+  enum : unsigned { sendmsg = 0, returns = 2, write = 3, read = 4, recvmsg = 5, peek = 7 };
+  const auto put = [&](const std::string& name, std::initializer_list<event> all) {
+    std::vector<std::uint8_t> out;
+    for (const event& one : all) {
+      out.push_back(static_cast<std::uint8_t>(one.what | one.pair << 3 | one.how << 5));
+      out.push_back(static_cast<std::uint8_t>(one.files | one.bytes << 4));
+    }
+    into.write(name, std::as_bytes(std::span{out}));
+  };
+  for (unsigned pair = 0; pair != 4; ++pair) {
+    const std::string of = std::to_string(pair);
+    put("received_" + of, {{sendmsg, pair, 1, 2, 0}, {recvmsg, pair, 1, 3, 0}});
+    put("returns_later_" + of, {{sendmsg, pair, 3, 2, 0}, {recvmsg, pair, 1, 3, 0}, {returns, pair, 0, 0, 0}});
+    put("cut_" + of,
+        {{sendmsg, pair, 1, 3, 1}, {recvmsg, pair, 1, 1, 0}, {sendmsg, pair, 1, 2, 0}, {recvmsg, pair, 1, 0, 0}});
+    put("read_past_" + of,
+        {{sendmsg, pair, 1, 1, 0}, {read, pair, 0, 0, 0}, {sendmsg, pair, 1, 5, 0}, {recvmsg, pair, 1, 3, 0}});
+    put("alike_" + of, {{sendmsg, pair, 1, 1, 0},
+                        {sendmsg, pair, 1, 1, 0},
+                        {read, pair, 0, 0, 0},
+                        {recvmsg, pair, 1, 3, 0},
+                        {sendmsg, pair, 1, 1, 0},
+                        {recvmsg, pair, 1, 3, 0}});
+    put("guessed_" + of, {{sendmsg, pair, 1, 1, 2},
+                          {write, pair, 0, 0, 0},
+                          {sendmsg, pair, 1, 1, 0},
+                          {recvmsg, pair, 1, 3, 0},
+                          {recvmsg, pair, 1, 3, 0},
+                          {sendmsg, pair, 1, 1, 0},
+                          {recvmsg, pair, 1, 3, 0}});
+    put("peeked_" + of, {{sendmsg, pair, 0, 1, 0}, {peek, pair, 0, 3, 0}, {recvmsg, pair, 0, 3, 0}});
+    put("failed_" + of, {{sendmsg, pair, 7, 1, 0}, {sendmsg, pair, 1, 1, 0}, {recvmsg, pair, 1, 3, 0}});
+    put("credentials_cut_" + of,
+        {{sendmsg, pair, 1, 1, 0}, {write, pair, 0, 0, 0}, {read, pair, 0, 0, 0}, {recvmsg, pair, 1, 3, 8}});
+    put("written_before_" + of, {{sendmsg, pair, 1, 1, 0},
+                                 {read, pair, 0, 0, 0},
+                                 {write, pair, 0, 0, 0},
+                                 {sendmsg, pair, 1, 1, 2},
+                                 {recvmsg, pair, 1, 3, 0}});
+  }
+}
+
 int main(int argc, char** argv) try {
   if (argc != 2) {
     std::fprintf(stderr, "usage: %s DIRECTORY\n", argv[0]);
@@ -807,6 +856,7 @@ int main(int argc, char** argv) try {
   write_netlink_seeds(folder{argv[1], "fuzz_netlink"});
   write_foreign_seeds(folder{argv[1], "fuzz_foreign"});
   write_supervisor_seeds(folder{argv[1], "fuzz_supervisor"});
+  write_trace_seeds(folder{argv[1], "fuzz_trace"});
   write_device_seeds(folder{argv[1], "fuzz_vhost_user"});
   return 0;
 } catch (const std::exception& error) {

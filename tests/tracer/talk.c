@@ -166,23 +166,29 @@ static void signalled(void) {
   sigaction(SIGUSR1, &action, NULL);
   const pid_t parent = getpid(), child = fork();
   if (child == 0) {
-    usleep(100000);
     const union sigval sent = {.sival_int = 4711};
-    NEED(sigqueue(parent, SIGUSR1, sent) == 0);
-    _exit(0);
+    for (;;) {  // the first may come before the call
+      usleep(50000);
+      NEED(sigqueue(parent, SIGUSR1, sent) == 0);
+    }
   }
   NEED(recvmsg(ends[0], room(&one, 1), 0) == -1 && errno == EINTR && value == 4711);
-  ended_well(child);
+  kill(child, SIGKILL);
+  while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {
+  }
   close(ends[1]);
   struct sigaction before;
   NEED(sigaction(SIGPIPE, NULL, &before) == 0 && before.sa_handler == SIG_DFL);
 }
 // A stopped child is reported as stopped, stays so, and goes on when it is told to.
 static void stopped(void) {
-  int status = 0;
+  int status = 0, ends[2];
+  char byte = 'x';
+  NEED(pipe(ends) == 0);
   const pid_t child = fork();
   if (child == 0) {
     raise(SIGSTOP);
+    NEED(read(ends[0], &byte, 1) == 1);  // until it was seen to continue
     _exit(5);
   }
   NEED(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
@@ -190,6 +196,7 @@ static void stopped(void) {
   NEED(waitpid(child, &status, WNOHANG) == 0);
   NEED(kill(child, SIGCONT) == 0);
   NEED(waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
+  NEED(write(ends[1], &byte, 1) == 1);
   NEED(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 5);
 }
 static int shared[2];
@@ -198,13 +205,22 @@ static void* receive_one(void* unused) {
   NEED(recvmsg(shared[1], room(&one, 1), 0) == 4);
   return unused;
 }
+static volatile pid_t waiting;
 static void* wait_for_ever(void* unused) {
   struct message one;
+  waiting = gettid();
   (void)recvmsg(shared[1], room(&one, 1), 0);
   return unused;
 }
 static void* become_true(void* unused) {
-  usleep(100000);
+  for (int asleep = 0; asleep < 5;) {  // in its call, for all that can be seen
+    char path[64], state = 0;
+    usleep(20000);
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)waiting);
+    FILE* const stat = fopen(path, "r");
+    asleep = stat && fscanf(stat, "%*d (%*[^)]) %c", &state) == 1 && state == 'S' ? asleep + 1 : 0;
+    if (stat) fclose(stat);
+  }
   execl("/bin/true", "true", (char*)NULL);
   return unused;
 }
