@@ -50,7 +50,7 @@ std::size_t room_in_table(borrowed_fd lowest) noexcept {
   if (sys::getrlimit(RLIMIT_NOFILE, limit) != 0) return 0;
   const auto numbers = static_cast<std::size_t>(std::min<rlim_t>(limit.rlim_cur, 1U << 20));
   // What is open already lies below the number that was given out last, as a rule.
-  const auto open = static_cast<std::size_t>(lowest.native_handle()) + 1 + 256;  // and the pidfds that are kept
+  const auto open = static_cast<std::size_t>(lowest.native_handle()) + 1 + known_threads::most;
   return numbers > open + reserve ? numbers - open - reserve : 0;
 }
 
@@ -302,7 +302,10 @@ void supervisor_loop::look(waiting_call& one) noexcept {
   const std::uint64_t before = std::exchange(one.shared_seen, shared);
   if (!seen.any) {
     asked_.erase(one.process);
-    return;
+    // A program that stops waits for all of its threads, each of which has been told, whether a signal shows or not.
+    const auto first = status->threads > 1 ? status_of(one.process) : status;
+    if (!first || !first->stopped || !kernel_.valid()) return;
+    seen = {true, true};
   }
   // A signal of a process with several threads is for one of them, which may be about to take it: only if it stays is
   // it for one that waits here.

@@ -67,6 +67,7 @@ result<thread_status> parse_status(std::string_view text) noexcept {
   } catch (...) {
     return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
   }
+  if (const auto state = fdinfo_field(text, "State")) made.stopped = state->starts_with('T');
   made.own_process = made.process;
   if (auto numbers = fdinfo_field(text, "NStgid")) {
     pid_t number = 0;

@@ -33,6 +33,7 @@ struct thread_status {
   pid_t own_process = 0;  ///< The same in the thread's own pid namespace.
   bool own_pids = false;  ///< Whether that is another one than ours.
   unsigned threads = 0;
+  bool stopped = false;         ///< By job control.
   std::array<uid_t, 4> uids{};  ///< Real, effective, saved, of files.
   std::array<gid_t, 4> gids{};
   boost::container::small_vector<gid_t, 32> groups;

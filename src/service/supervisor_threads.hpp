@@ -20,6 +20,9 @@ struct known_thread {
 
 class known_threads {
  public:
+  /// How many are kept, a descriptor each.
+  static constexpr std::size_t most = 128;
+
   /// The thread with that number. Errors: those of pidfd_open(2); ENOSYS for one with a table of its own on a kernel
   /// that cannot tell (before 6.9); `not_enough_memory`.
   [[nodiscard]] result<const known_thread*> find(pid_t thread) noexcept;
@@ -33,7 +36,6 @@ class known_threads {
   }
 
  private:
-  static constexpr std::size_t most = 256;
   std::unordered_map<pid_t, known_thread> known_;
 };
 

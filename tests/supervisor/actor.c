@@ -195,16 +195,22 @@ static void alarmed(int count) {
   printf("%d messages, %s\n", next, handled > 0 ? "alarmed" : "never alarmed");
 }
 
-// Stops, is continued, and still receives.
-static void stopped(void) {
+// Stops, is continued, and still receives; with `threads`, in one that is not the first, which does something else.
+static void* receive_it(void* socket) {
+  char byte = 0;
+  return get(*(int*)socket, &byte, 1, 0) == 1 ? socket : NULL;
+}
+static void stopped(int threads) {
   int ends[2];
   pair(SOCK_SEQPACKET, ends);
   const pid_t child = fork();
   NEED(child >= 0);
   if (child == 0) {
-    char byte = 0;
-    NEED(get(ends[1], &byte, 1, 0) == 1);
-    _exit(byte == 'x' ? 0 : 1);
+    pthread_t thread;
+    void* got = NULL;
+    if (threads == 0) _exit(receive_it(&ends[1]) != NULL ? 0 : 1);
+    NEED(pthread_create(&thread, NULL, receive_it, &ends[1]) == 0 && pthread_join(thread, &got) == 0);
+    _exit(got != NULL ? 0 : 1);
   }
   const struct timespec moment = {0, 50000000};
   nanosleep(&moment, NULL);
@@ -420,7 +426,7 @@ int main(int argc, char** argv) {
   if (strcmp(what, "whose") == 0) whose();
   if (strcmp(what, "storm") == 0) storm(number);
   if (strcmp(what, "alarmed") == 0) alarmed(number);
-  if (strcmp(what, "stopped") == 0) stopped();
+  if (strcmp(what, "stopped") == 0) stopped(number);
   if (strcmp(what, "many") == 0) many(number);
   if (strcmp(what, "flags") == 0) flags();
   if (strcmp(what, "killed") == 0) {

@@ -150,6 +150,7 @@ TEST_CASE("an alarm at 1 kHz loses no message and doubles none", "[supervisor][n
 
 TEST_CASE("a program that waits can be stopped and continued", "[supervisor][no-valgrind]") {
   CHECK(run({"stopped"}).text == "stopped, continued, ended with 0\n");
+  CHECK(run({"stopped", "1"}).text == "stopped, continued, ended with 0\n");
 }
 
 TEST_CASE("500 calls wait at once", "[supervisor][no-valgrind]") {

@@ -47,6 +47,9 @@ TEST_CASE("a thread's status says whose it is and what is pending", "[supervisor
   CHECK(made->pending == 0x200);
   CHECK(made->effective == 0x1fffeffffff);
 
+  CHECK_FALSE(made->stopped);
+  CHECK(parse_status(std::string{"State:\tT (stopped)\n"} + text)->stopped);
+
   const std::string whole = text;
   CHECK_FALSE(parse_status(whole.substr(0, whole.size() - 1)));  // its last line is cut
   CHECK_FALSE(parse_status(""));

@@ -58,7 +58,8 @@ enum class supervision_end : unsigned char {
 struct supervisor_options {
   message_judge judge{};  ///< None: everything is allowed, and carried out.
   supervision_end at_end = supervision_end::kill;
-  /// Calls that wait at one time, of all processes; one more fails with ENOBUFS. docs/design.md says what each costs.
+  /// Calls that wait at one time, of all processes; one more fails with ENOBUFS, and so does one for which this
+  /// process's RLIMIT_NOFILE leaves no descriptor. docs/design.md says what each costs.
   std::size_t pending = 4096;
   /// Called by `run` when all is open that it needs, before the first call is answered: to give up what is not needed
   /// any more. `run` returns its error.
@@ -92,8 +93,9 @@ class SCM_API supervisor {
   supervisor& operator=(supervisor&&) noexcept;
   ~supervisor();
 
-  /// Serves until no process is left under the filter, or `stop`. How the first one ended. Errors: that of
-  /// `before_serving`; what keeps it from serving at all.
+  /// Serves until no process is left under the filter, or `stop`. How the first one ended; neither code nor signal when
+  /// it was released, and goes on. SIGPIPE is blocked for the thread meanwhile. Errors: that of `before_serving`; what
+  /// keeps it from serving at all.
   [[nodiscard]] result<exit_status> run() noexcept;
   /// Ends `run`: from the judge, another thread or a signal handler.
   void stop() noexcept;
