@@ -19,7 +19,7 @@ constexpr std::string_view supervising =
     "timerfd_settime64 clock_gettime clock_gettime64 clock_nanosleep clock_nanosleep_time64 poll ppoll ppoll_time64 "
     // Memory, descriptors and threads of programs.
     "kcmp pidfd_getfd pidfd_open pidfd_send_signal process_vm_readv process_vm_writev tgkill waitid openat openat2 "
-    "fstat fstat64 lstat lstat64 newfstatat read readlink readlinkat "
+    "fstat fstat64 getdents64 lstat lstat64 newfstatat read readlink readlinkat "
     // On whose behalf a call is made, and with whose signals.
     "capget capset getegid getegid32 geteuid geteuid32 getgroups getgroups32 prctl prlimit64 setfsgid setfsgid32 "
     "setfsuid setfsuid32 setgroups setgroups32 rt_sigprocmask rt_sigtimedwait rt_sigtimedwait_time64 "
