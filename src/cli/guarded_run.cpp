@@ -122,6 +122,7 @@ int run_guarded(const policy& by, const guarded_program& what) {
   program.program = *found;
   program.argument_zero = what.command.front();
   program.arguments.assign(what.command.begin() + 1, what.command.end());
+  program.keep_inheritable = true;
   std::vector<owned_fd> files;
   for (std::size_t i = 0; i != given->size(); ++i) {
     files.push_back(given->take(i));

@@ -321,6 +321,14 @@ TEST_CASE("what a program starts is under its policy") {
   CHECK(finished.out == "send: EACCES\nsend: 1\n");
 }
 
+TEST_CASE("a program finds the descriptors that its guard was started with") {
+  const guarded with{"allow any"};
+  const owned_fd file = file_with(with.folder() / "f", "content");
+  REQUIRE(::lseek(file.native_handle(), 0, SEEK_SET) == 0);
+  running_program program{with.words({"sh", "-c", "cat <&7; echo ${LISTEN_FDS-none}"}), {{file.get(), 7}}};
+  CHECK(program.wait().out == "contentnone\n");
+}
+
 TEST_CASE("the exit status of a guard is that of its program") {
   const guarded with{"allow any"};
   CHECK(with.run({EXCHANGE_PROGRAM, "exit=7"}).status == 7);
