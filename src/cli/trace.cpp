@@ -128,6 +128,10 @@ class tracing {
     program.no_new_privileges = ::geteuid() != 0;
     const interruptions_held held;
     auto made = tracer::start(program, {chosen_.payload});
+    if (!made && made.error().step == spawn_step::filter && made.error().code == std::errc::permission_denied) {
+      program.no_new_privileges = true;  // root of a container
+      made = tracer::start(program, {chosen_.payload});
+    }
     if (!made) {
       const auto& error = made.error();
       if (error.step == spawn_step::execute) return std::unexpected{not_started(doing, error.code)};
