@@ -92,13 +92,12 @@ fi
 
 if command -v tmux >/dev/null; then
   # A terminal for the client: the server that it starts gets it twice, as its input and its output.
-  python3 - <<'END'
+  python3 - >tmux.out <<'END'
 import os, pty, sys
 words = ["scm", "guard", "--policy", "tmux.policy", "--log", "tmux.log", "--json", "--",
          "tmux", "-S", os.path.abspath("tmux.socket"), "-f", "/dev/null", "new-session", "true"]
 os.environ["TERM"] = "xterm"
-status = pty.spawn(words, lambda fd: os.read(fd, 1024) and b"")
-sys.exit(os.waitstatus_to_exitcode(status))
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(words)))
 END
   same "$(kinds tmux.log allow)" 'receive terminal:2 send terminal:2' tmux.log
   same "$(kinds tmux.log deny)" '' tmux.log
