@@ -212,7 +212,7 @@ bool supervisor_loop::wait_for(waiting_call& one, const call_step& step) noexcep
 
 void supervisor_loop::carry_on(waiting_call& one) noexcept {
   kernel_.turn_to(one.id, one.thread);
-  if (!kernel_.valid()) return drop(one);
+  if (!kernel_.valid()) return let_go(one);
   const call_step step = one.call.advance(kernel_);
   if (step.waits()) {
     if (wait_for(one, step)) return;
@@ -241,6 +241,12 @@ void supervisor_loop::answer(std::uint64_t id, std::int64_t value) noexcept {
     if (sys::ioctl(listener_.native_handle(), SECCOMP_IOCTL_NOTIF_SEND, &given) == 0 || errno == ENOENT) return;
   }
   kernel_.kill();  // whom nobody can answer waits for ever
+}
+
+// Nobody waits for the answer any more; where the question alone failed somebody does.
+void supervisor_loop::let_go(waiting_call& one) noexcept {
+  answer(one.id, -ESRCH);
+  drop(one);
 }
 
 void supervisor_loop::drop(waiting_call& one) noexcept {
@@ -294,7 +300,7 @@ void supervisor_loop::on_timer() {
 
 void supervisor_loop::look(waiting_call& one) noexcept {
   kernel_.turn_to(one.id, one.thread);
-  if (!kernel_.valid()) return drop(one);  // killed: peers see its end when our duplicate is closed
+  if (!kernel_.valid()) return let_go(one);  // killed: peers see its end when our duplicate is closed
   const auto status = status_of(one.thread);
   if (!status || !kernel_.valid()) return;
   signals_seen seen = signals_for(*status);

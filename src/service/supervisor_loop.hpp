@@ -71,6 +71,7 @@ class supervisor_loop {
   [[nodiscard]] bool wait_for(waiting_call& one, const call_step& step) noexcept;
   void answer(std::uint64_t id, std::int64_t value) noexcept;
   void drop(waiting_call& one) noexcept;
+  void let_go(waiting_call& one) noexcept;
   void give_up(supervised_call& call, std::uint64_t id, int error) noexcept;
 
   void arm_timer();
