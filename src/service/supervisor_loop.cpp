@@ -18,7 +18,7 @@ using boost::asio::posix::stream_descriptor;
 using std::chrono::milliseconds;
 
 // What an event of the epoll set is about; a call's is its id, which the kernel counts from a random number on.
-constexpr std::uint64_t about_listener = 0, about_stop = 1;
+constexpr std::uint64_t about_listener = 0, about_stop = 1, about_program = 2;
 
 // How long the next call of a busy program is waited for right here, without a round through the event loop.
 constexpr long linger = 50'000;
@@ -56,9 +56,10 @@ std::size_t room_in_table(borrowed_fd lowest) noexcept {
 
 }  // namespace
 
-supervisor_loop::supervisor_loop(borrowed_fd listener, const supervisor_options& options, event& stopped,
-                                 own_rights&& rights)
+supervisor_loop::supervisor_loop(borrowed_fd listener, child& program, const supervisor_options& options,
+                                 event& stopped, own_rights&& rights)
     : listener_{listener},
+      program_{&program},
       stopped_{&stopped},
       most_waiting_{options.pending},
       most_descriptors_{0},
@@ -92,7 +93,10 @@ result<bool> supervisor_loop::serve() {
     interest.data.u64 = what;
     return sys::epoll_ctl(set_.native_handle(), EPOLL_CTL_ADD, fd.native_handle(), interest) == 0;
   };
-  if (!watch(listener_, about_listener) || !watch(stopped_->fd(), about_stop)) return os_failure();
+  if (!watch(listener_, about_listener) || !watch(stopped_->fd(), about_stop) ||
+      !watch(program_->pidfd(), about_program)) {
+    return os_failure();
+  }
   // Whoever answers is woken on the processor of who asked: 6.6, and without it only slower.
   constexpr unsigned long set_flags = _IOW('!', 4, std::uint64_t), wake_up_here = 1;
   (void)sys::ioctl(listener_.native_handle(), set_flags, reinterpret_cast<void*>(wake_up_here));
@@ -134,12 +138,21 @@ void supervisor_loop::serve_events() {
         } else if ((one.events & EPOLLHUP) != 0) {
           over_ = hung_up_ = true;  // no process has the filter any more
         }
+      } else if (one.data.u64 == about_program) {
+        reap();
       } else if (const auto found = waiting_.find(one.data.u64); found != waiting_.end()) {
         carry_on(*found->second);
       }
     }
   }
   arm_timer();
+}
+
+// Before 6.11 a process has its filter until it is reaped, and the listener would never hang up.
+void supervisor_loop::reap() noexcept {
+  (void)program_->wait(dont_wait);
+  epoll_event ignored{};
+  (void)sys::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, program_->pidfd().native_handle(), ignored);
 }
 
 // --- calls -----------------------------------------------------------------------------------------------------------

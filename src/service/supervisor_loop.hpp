@@ -46,7 +46,9 @@ struct waiting_call : boost::intrusive::list_base_hook<boost::intrusive::tag<wai
 
 class supervisor_loop {
  public:
-  supervisor_loop(borrowed_fd listener, const supervisor_options& options, event& stopped, own_rights&& rights);
+  /// The program is reaped when it has ended; it is lent, as are the listener and `stopped`.
+  supervisor_loop(borrowed_fd listener, child& program, const supervisor_options& options, event& stopped,
+                  own_rights&& rights);
   supervisor_loop(const supervisor_loop&) = delete;
   supervisor_loop& operator=(const supervisor_loop&) = delete;
   ~supervisor_loop();
@@ -65,6 +67,7 @@ class supervisor_loop {
 
   void wait_for_events();
   void serve_events();
+  void reap() noexcept;
   void take_call() noexcept;
   void carry_on(waiting_call& one) noexcept;
   void park(std::uint64_t id, pid_t thread, supervised_call&& call, const call_step& step) noexcept;
@@ -80,6 +83,7 @@ class supervisor_loop {
   [[nodiscard]] bool its_turn_for(const waiting_call& one, std::uint64_t signals) noexcept;
 
   borrowed_fd listener_;
+  child* program_;
   event* stopped_;
   std::size_t most_waiting_;
   std::size_t most_descriptors_;  // that calls may hold together, so that a message's always find room

@@ -118,7 +118,8 @@ result<exit_status> supervisor::run() noexcept {
     }
     auto rights = detail::own_rights::ask();
     if (!rights) return std::unexpected{rights.error()};
-    self.loop.emplace(self.program.listener.get(), self.options, self.stopped, std::move(*rights));
+    self.loop.emplace(self.program.listener.get(), self.program.process, self.options, self.stopped,
+                      std::move(*rights));
     const pipes_blocked blocked;
     return self.loop->serve();
   });

@@ -248,3 +248,26 @@ TEST_CASE("a program that cannot be started is said so", "[supervisor][no-valgri
   CHECK(made.error().step == spawn_step::execute);
   CHECK(made.error().code == std::errc::no_such_file_or_directory);
 }
+
+// What it leaves behind says whether it is still there, as a zombie.
+TEST_CASE("a program that has ended is reaped, and what it has started is served on", "[supervisor][no-valgrind]") {
+  const owned_fd output{::memfd_create("out", MFD_CLOEXEC)};
+  spawn_options program{.program = "/bin/sh",
+                        .arguments = {"-c", "(while [ -d /proc/$$ ]; do sleep 0.01; done; echo reaped) & exit 3"}};
+  program.output = output;
+  program.no_new_privileges = ::geteuid() != 0;
+  auto made = supervisor::start(program, {});
+  REQUIRE(made);
+  std::atomic<bool> done = false;
+  std::thread patience{[&] {
+    for (int i = 0; i != 600 && !done; ++i) std::this_thread::sleep_for(100ms);
+    if (!done) made->stop();
+  }};
+  const auto ended = made->run();
+  done = true;
+  patience.join();
+  REQUIRE(ended);
+  CHECK(ended->code == 3);
+  char text[8] = {};
+  CHECK(::pread(output.native_handle(), text, sizeof text, 0) == 7);
+}
