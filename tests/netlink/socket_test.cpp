@@ -52,7 +52,7 @@ std::set<std::string> links(netlink_socket& socket, netlink_batch& batch) {
 }
 
 // Whatever comes, to its end.
-netlink_error refusal(netlink_socket& socket, netlink_batch& batch, std::uint32_t sequence) {
+netlink_error objection(netlink_socket& socket, netlink_batch& batch, std::uint32_t sequence) {
   netlink_reply reply{socket, batch, sequence, in(1min)};
   auto message = reply.next();
   while (message && *message) message = reply.next();
@@ -124,7 +124,7 @@ TEST_CASE("what the kernel refuses it refuses with its own words", "[netlink]") 
   ifinfomsg wrong{};
   wrong.ifi_flags = 1;  // a dump has no use for it: strictly checked, that is an error
   const auto error =
-      refusal(socket, batch, socket.request(RTM_GETLINK, NLM_F_DUMP, built{}.number(wrong).bytes).value());
+      objection(socket, batch, socket.request(RTM_GETLINK, NLM_F_DUMP, built{}.number(wrong).bytes).value());
   CHECK(error.code() == std::errc::invalid_argument);
   CHECK(error.text().find("Invalid values in header") != std::string_view::npos);
   // And the socket goes on.
@@ -138,7 +138,7 @@ TEST_CASE("without strict checking and words there are neither", "[netlink]") {
   loose.ifi_flags = 1;
   netlink_reply reply{socket, batch, socket.request(RTM_GETLINK, NLM_F_DUMP, built{}.number(loose).bytes).value()};
   CHECK(reply.next());
-  const auto error = refusal(socket, batch, socket.request(RTM_GETLINK, 0, all_links()).value());
+  const auto error = objection(socket, batch, socket.request(RTM_GETLINK, 0, all_links()).value());
   CHECK(error.code() == std::errc::invalid_argument);
   CHECK(error.text().empty());
 }
@@ -167,9 +167,9 @@ TEST_CASE("a generic family is asked for by name, and one that is not there is r
   CHECK_FALSE(*end);
   CHECK_FALSE(*reply.next());  // and so it stays
 
-  CHECK(refusal(socket, batch, ask("no such family")).code() == std::errc::no_such_file_or_directory);
+  CHECK(objection(socket, batch, ask("no such family")).code() == std::errc::no_such_file_or_directory);
   // A name that is longer than any: the policy says so, and where.
-  const auto refused = refusal(socket, batch, ask(std::string(60, 'x')));
+  const auto refused = objection(socket, batch, ask(std::string(60, 'x')));
   CHECK(refused.code() == std::errc::invalid_argument);
   CHECK(refused.text().find("(byte 20 of the request)") != std::string_view::npos);
 }
@@ -256,7 +256,7 @@ TEST_CASE("what is left of an answer is passed over by the next", "[netlink]") {
 TEST_CASE("a datagram that is longer than the room is cut, and says so", "[netlink]") {
   auto socket = netlink_socket::open(netlink_family::route).value();
   auto small = room(4, 64);
-  CHECK(refusal(socket, small, socket.request(RTM_GETLINK, NLM_F_DUMP, all_links()).value()).code() ==
+  CHECK(objection(socket, small, socket.request(RTM_GETLINK, NLM_F_DUMP, all_links()).value()).code() ==
         errc::payload_cut);
   auto enough = room();
   auto other = netlink_socket::open(netlink_family::route).value();

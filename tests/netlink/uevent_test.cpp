@@ -56,7 +56,7 @@ bool send(const netlink_socket& from, const sockaddr_nl& where, std::span<const 
 }
 
 // Why not, in a place where devices or groups are out of reach.
-std::optional<netlink_socket> listener(bool credentials) {
+std::optional<netlink_socket> listening(bool credentials) {
   auto socket = netlink_socket::open(netlink_family::uevent, {.credentials = credentials});
   if (!socket || !socket->join(kernel_group)) return {};
   return *std::move(socket);
@@ -65,7 +65,7 @@ std::optional<netlink_socket> listener(bool credentials) {
 }  // namespace
 
 TEST_CASE("an event of the kernel's is the kernel's by its address and by its credentials", "[netlink]") {
-  auto socket = listener(true);
+  auto socket = listening(true);
   const owned_fd device{::open(trigger, O_WRONLY | O_CLOEXEC)};
   if (!socket || !device) SCM_SKIP("takes uevents, and a device whose file may be written to");
   const std::string asked = "change 6ba7b810-9dad-11d1-80b4-" + std::to_string(100'000'000'000 + ::getpid());
@@ -82,7 +82,7 @@ TEST_CASE("an event of the kernel's is the kernel's by its address and by its cr
 
 TEST_CASE("what another process says to the group of the kernel's events is not the kernel's", "[netlink]") {
   for (const bool credentials : {false, true}) {
-    auto socket = listener(credentials);
+    auto socket = listening(credentials);
     const auto forger = netlink_socket::open(netlink_family::uevent).value();
     const auto forged = built{}.bytes_of("add@/devices/forged").number('\0').bytes;
     if (!socket || !send(forger, to(0, 1), forged)) SCM_SKIP("groups are for the privileged");
@@ -100,8 +100,8 @@ TEST_CASE("an event that a process has the kernel tell comes from its address, a
   const auto forge = [](netlink_socket& from) {
     return send(from, to(0, 0), built{}.message(16, 1, 1, 0, built{}.bytes_of("add@/devices/relayed").bytes).bytes);
   };
-  auto trusting = listener(false);
-  auto careful = listener(true);
+  auto trusting = listening(false);
+  auto careful = listening(true);
   auto forger = netlink_socket::open(netlink_family::uevent).value();
   if (!trusting || !careful || !forge(forger)) SCM_SKIP("groups are for the privileged");
   const auto believed = event_with(*trusting, "relayed");
@@ -117,7 +117,7 @@ TEST_CASE("an event that a process has the kernel tell comes from its address, a
 }
 
 TEST_CASE("nobody can claim to be process 0", "[netlink]") {
-  auto socket = listener(true);
+  auto socket = listening(true);
   if (!socket) SCM_SKIP("groups are for the privileged");
   const auto forger = netlink_socket::open(netlink_family::uevent).value();
   auto where = to(socket->port(), 0);
