@@ -792,7 +792,7 @@ void write_trace_seeds(const folder& into) {
   struct event {
     unsigned what, pair, how, files, bytes;
   };
-  enum : unsigned { sendmsg = 0, returns = 2, write = 3, read = 4, recvmsg = 5, peek = 7 };
+  enum : unsigned { sent = 0, returns = 2, wrote = 3, was_read = 4, received = 5, peek = 7 };
   const auto put = [&](const std::string& name, std::initializer_list<event> all) {
     std::vector<std::uint8_t> out;
     for (const event& one : all) {
@@ -803,34 +803,34 @@ void write_trace_seeds(const folder& into) {
   };
   for (unsigned pair = 0; pair != 4; ++pair) {
     const std::string of = std::to_string(pair);
-    put("received_" + of, {{sendmsg, pair, 1, 2, 0}, {recvmsg, pair, 1, 3, 0}});
-    put("returns_later_" + of, {{sendmsg, pair, 3, 2, 0}, {recvmsg, pair, 1, 3, 0}, {returns, pair, 0, 0, 0}});
+    put("received_" + of, {{sent, pair, 1, 2, 0}, {received, pair, 1, 3, 0}});
+    put("returns_later_" + of, {{sent, pair, 3, 2, 0}, {received, pair, 1, 3, 0}, {returns, pair, 0, 0, 0}});
     put("cut_" + of,
-        {{sendmsg, pair, 1, 3, 1}, {recvmsg, pair, 1, 1, 0}, {sendmsg, pair, 1, 2, 0}, {recvmsg, pair, 1, 0, 0}});
+        {{sent, pair, 1, 3, 1}, {received, pair, 1, 1, 0}, {sent, pair, 1, 2, 0}, {received, pair, 1, 0, 0}});
     put("read_past_" + of,
-        {{sendmsg, pair, 1, 1, 0}, {read, pair, 0, 0, 0}, {sendmsg, pair, 1, 5, 0}, {recvmsg, pair, 1, 3, 0}});
-    put("alike_" + of, {{sendmsg, pair, 1, 1, 0},
-                        {sendmsg, pair, 1, 1, 0},
-                        {read, pair, 0, 0, 0},
-                        {recvmsg, pair, 1, 3, 0},
-                        {sendmsg, pair, 1, 1, 0},
-                        {recvmsg, pair, 1, 3, 0}});
-    put("guessed_" + of, {{sendmsg, pair, 1, 1, 2},
-                          {write, pair, 0, 0, 0},
-                          {sendmsg, pair, 1, 1, 0},
-                          {recvmsg, pair, 1, 3, 0},
-                          {recvmsg, pair, 1, 3, 0},
-                          {sendmsg, pair, 1, 1, 0},
-                          {recvmsg, pair, 1, 3, 0}});
-    put("peeked_" + of, {{sendmsg, pair, 0, 1, 0}, {peek, pair, 0, 3, 0}, {recvmsg, pair, 0, 3, 0}});
-    put("failed_" + of, {{sendmsg, pair, 7, 1, 0}, {sendmsg, pair, 1, 1, 0}, {recvmsg, pair, 1, 3, 0}});
+        {{sent, pair, 1, 1, 0}, {was_read, pair, 0, 0, 0}, {sent, pair, 1, 5, 0}, {received, pair, 1, 3, 0}});
+    put("alike_" + of, {{sent, pair, 1, 1, 0},
+                        {sent, pair, 1, 1, 0},
+                        {was_read, pair, 0, 0, 0},
+                        {received, pair, 1, 3, 0},
+                        {sent, pair, 1, 1, 0},
+                        {received, pair, 1, 3, 0}});
+    put("guessed_" + of, {{sent, pair, 1, 1, 2},
+                          {wrote, pair, 0, 0, 0},
+                          {sent, pair, 1, 1, 0},
+                          {received, pair, 1, 3, 0},
+                          {received, pair, 1, 3, 0},
+                          {sent, pair, 1, 1, 0},
+                          {received, pair, 1, 3, 0}});
+    put("peeked_" + of, {{sent, pair, 0, 1, 0}, {peek, pair, 0, 3, 0}, {received, pair, 0, 3, 0}});
+    put("failed_" + of, {{sent, pair, 7, 1, 0}, {sent, pair, 1, 1, 0}, {received, pair, 1, 3, 0}});
     put("credentials_cut_" + of,
-        {{sendmsg, pair, 1, 1, 0}, {write, pair, 0, 0, 0}, {read, pair, 0, 0, 0}, {recvmsg, pair, 1, 3, 8}});
-    put("written_before_" + of, {{sendmsg, pair, 1, 1, 0},
-                                 {read, pair, 0, 0, 0},
-                                 {write, pair, 0, 0, 0},
-                                 {sendmsg, pair, 1, 1, 2},
-                                 {recvmsg, pair, 1, 3, 0}});
+        {{sent, pair, 1, 1, 0}, {wrote, pair, 0, 0, 0}, {was_read, pair, 0, 0, 0}, {received, pair, 1, 3, 8}});
+    put("written_before_" + of, {{sent, pair, 1, 1, 0},
+                                 {was_read, pair, 0, 0, 0},
+                                 {wrote, pair, 0, 0, 0},
+                                 {sent, pair, 1, 1, 2},
+                                 {received, pair, 1, 3, 0}});
   }
 }
 
