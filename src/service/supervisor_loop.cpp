@@ -129,18 +129,19 @@ void supervisor_loop::serve_events() {
     }
     if (count <= 0) break;
     for (const epoll_event& one : std::span{ready}.first(static_cast<std::size_t>(count))) {
-      if (one.data.u64 == about_stop) {
+      const std::uint64_t about = one.data.u64;  // a copy: the structure is packed
+      if (about == about_stop) {
         (void)stopped_->take(dont_wait);
         over_ = true;
-      } else if (one.data.u64 == about_listener) {
+      } else if (about == about_listener) {
         if ((one.events & EPOLLIN) != 0) {
           take_call();
         } else if ((one.events & EPOLLHUP) != 0) {
           over_ = hung_up_ = true;  // no process has the filter any more
         }
-      } else if (one.data.u64 == about_program) {
+      } else if (about == about_program) {
         reap();
-      } else if (const auto found = waiting_.find(one.data.u64); found != waiting_.end()) {
+      } else if (const auto found = waiting_.find(about); found != waiting_.end()) {
         carry_on(*found->second);
       }
     }
