@@ -79,7 +79,7 @@ result<void> scatter_control(std::uint64_t address, std::span<const std::byte> c
   };
   try {
     while (const auto message = walk.next()) add(message->offset, cmsg_len(message->payload.size(), layout));
-    if (walk.error()) add(end, control.size() - end);
+    if (walk.error() || end == 0) add(end, control.size() - end);  // what is no message is written as it is
   } catch (...) {
     return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
   }

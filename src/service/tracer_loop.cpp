@@ -46,9 +46,11 @@ bool is_group_stop(int signal) noexcept {
   return signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU;
 }
 
+// Its number is its own: nobody but us can reap it. More than one way, since its end is waited for.
 void kill_process(pid_t process) noexcept {
   const owned_fd handle{sys::pidfd_open(process, 0)};
-  if (handle) (void)sys::pidfd_send_signal(handle.native_handle(), SIGKILL);
+  if (handle && sys::pidfd_send_signal(handle.native_handle(), SIGKILL) == 0) return;
+  (void)sys::tgkill(process, process, SIGKILL);
 }
 
 }  // namespace
@@ -92,6 +94,7 @@ result<bool> tracer::state::step() {
 
 result<void> tracer::state::stopped(pid_t number, int status) {
   constexpr int call_ends = SIGTRAP | 0x80;  // PTRACE_O_TRACESYSGOOD
+  (void)thread(number);                      // known from here on: a stop is reported once, and `end_all` must find it
   const int signal = status & 0xff;
   switch (const int event = status >> 8) {
     case PTRACE_EVENT_SECCOMP:
