@@ -64,9 +64,9 @@ std::string outcome_text(policy_outcome outcome, bool received) {
   return *std::move(text);
 }
 
-std::string_view text_of_end(const std::optional<address>& end) {
+std::string text_of_end(const std::optional<address>& end) {
   if (!end) return "?";
-  return end->text().view();
+  return std::string{end->text().view()};
 }
 
 json json_record(const guarded_message& of, const policy_decision& decision) {
