@@ -46,17 +46,17 @@ constexpr std::uint32_t own_machine = AUDIT_ARCH_RISCV64;
 #else
 constexpr std::uint32_t own_machine = 0;
 #endif
-constexpr known own[] = {{SYS_sendmsg, message_call::sendmsg},
-                         {SYS_recvmsg, message_call::recvmsg},
-                         {SYS_sendmmsg, message_call::sendmmsg},
-                         {SYS_recvmmsg, message_call::recvmmsg}};
+constexpr known of_this_machine[] = {{SYS_sendmsg, message_call::sendmsg},
+                                     {SYS_recvmsg, message_call::recvmsg},
+                                     {SYS_sendmmsg, message_call::sendmmsg},
+                                     {SYS_recvmmsg, message_call::recvmmsg}};
 
 // arch/x86/entry/syscalls/syscall_32.tbl
-constexpr known i386[] = {{370, message_call::sendmsg},
-                          {372, message_call::recvmsg},
-                          {345, message_call::sendmmsg},
-                          {337, message_call::recvmmsg},
-                          {417, message_call::recvmmsg}};  // recvmmsg_time64
+constexpr known of_i386[] = {{370, message_call::sendmsg},
+                             {372, message_call::recvmsg},
+                             {345, message_call::sendmmsg},
+                             {337, message_call::recvmmsg},
+                             {417, message_call::recvmmsg}};  // recvmmsg_time64
 constexpr std::uint64_t i386_socketcall = 102;
 constexpr known socketcalls[] = {{SYS_SENDMSG, message_call::sendmsg},
                                  {SYS_RECVMSG, message_call::recvmsg},
@@ -91,12 +91,12 @@ result<call_asked> by_socketcall(message_call call, std::uint64_t address, forei
 
 result<call_asked> asked_by(const call_numbers& numbers, foreign_memory& memory) noexcept {
   if (numbers.machine == own_machine) {
-    for (const known& one : own) {
+    for (const known& one : of_this_machine) {
       if (one.number == numbers.number) return from(one.call, abi::native, numbers.arguments);
     }
   }
   if (numbers.machine == AUDIT_ARCH_I386) {
-    for (const known& one : i386) {
+    for (const known& one : of_i386) {
       if (one.number == numbers.number) return from(one.call, abi::ilp32, numbers.arguments);
     }
     for (const known& one : socketcalls) {

@@ -6,16 +6,16 @@
 namespace scm::inline v0_1::detail {
 namespace {
 
-constexpr std::uint64_t page = 4096;  // the smallest there is
+constexpr std::uint64_t memory_page = 4096;  // the smallest there is
 constexpr std::uint64_t before = 256;
 
 }  // namespace
 
 nearby_memory::nearby_memory(foreign_memory& whole, std::uint64_t address) noexcept
-    : whole_{&whole}, start_{std::max(address - address % page, address - std::min(address, before))} {}
+    : whole_{&whole}, start_{std::max(address - address % memory_page, address - std::min(address, before))} {}
 
 std::size_t nearby_memory::room() const noexcept {
-  return static_cast<std::size_t>(std::min<std::uint64_t>(window_.size(), page - start_ % page));
+  return static_cast<std::size_t>(std::min<std::uint64_t>(window_.size(), memory_page - start_ % memory_page));
 }
 
 bool nearby_memory::covers(std::span<const foreign_source> parts) const noexcept {
