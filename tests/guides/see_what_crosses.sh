@@ -2,6 +2,7 @@
 # see_what_crosses.sh FOLDER: the guide's program loses its descriptors as the guide says, and the trace tells it in these words;
 # only numbers of processes, files and times differ, and how two processes take turns. `scm` is in PATH.
 set -euo pipefail
+exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- # the numbers that are shown are those of a program that inherits no more
 
 command -v python3 >/dev/null || {
   echo 'there is no python3'
