@@ -7,6 +7,7 @@
 #include <scm/inspect/expectation_text.hpp>
 
 #include <sys/socket.h>
+#include <boost/algorithm/string/split.hpp>
 
 #include <cstdint>
 #include <cstdlib>
@@ -24,15 +25,8 @@ using scm::expectation;
 // --- the grammar once more: whole strings, one after the other, and no place of a mistake ----------------------------
 
 std::vector<std::string> split(const std::string& text, char at) {
-  std::vector<std::string> parts{""};
-  for (const char c : text) {
-    if (c == at) {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
+  std::vector<std::string> parts;
+  return boost::algorithm::split(parts, text, [at](char c) { return c == at; });
 }
 
 std::optional<std::uint64_t> number(const std::string& text, std::uint64_t most) {

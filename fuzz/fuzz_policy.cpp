@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <boost/algorithm/string/split.hpp>
 
 #include <algorithm>
 #include <array>
@@ -36,15 +37,8 @@ using words = std::vector<std::string>;
 // --- the grammar once more -------------------------------------------------------------------------------------------
 
 words split(const std::string& text, char at) {
-  words parts{""};
-  for (const char c : text) {
-    if (c == at) {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
+  words parts;
+  return boost::algorithm::split(parts, text, [at](char c) { return c == at; });
 }
 
 std::optional<std::uint64_t> number(const std::string& text, std::uint64_t most, std::uint64_t unit = 1) {

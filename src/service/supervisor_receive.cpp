@@ -88,15 +88,16 @@ bool receiving::another_sender_follows(supervised_kernel& kernel, supervised_des
 
 bool receiving::keep(supervised_desk& desk, const piece& first) noexcept {
   if (done_ != 0) return true;
+  if (!first_pidfds_.reserve(supervised_pidfds)) return false;
   try {
     first_control_.assign(first.control.begin(), first.control.end());
     first_name_.assign(first.name.begin(), first.name.end());
   } catch (...) {
     return false;
   }
-  first_pidfds_ = std::move(desk.pidfds);
+  std::swap(first_pidfds_, desk.pidfds);  // the room for the next message's, too
   flags_ = first.flags;
-  return desk.pidfds.reserve(supervised_pidfds).has_value();
+  return true;
 }
 
 entry_outcome receiving::nothing_there(supervised_kernel& kernel, supervised_desk& desk, supervised_socket& socket,

@@ -29,9 +29,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-#define NEEDS_SECCOMP() \
-  if (!has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture")
-
 // The same, and what sanitizers call for themselves.
 allowed_calls with_sanitizers([[maybe_unused]] allowed_calls allowed) {
 #if SCM_SANITIZED

@@ -2,7 +2,6 @@
 #include "process/shown.hpp"
 #include "support/process.hpp"
 #include "support/seccomp.hpp"
-#include "support/skip.hpp"
 
 #include <scm/process/message_filter.hpp>
 
@@ -90,7 +89,7 @@ std::size_t refuse_everything(borrowed_fd listener) {
 }  // namespace
 
 TEST_CASE("a listener is asked about messages, 64-bit and 32-bit, and about nothing else", "[watched]") {
-  if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
+  NEEDS_SECCOMP();
   const auto all = messages();
   caught_output output;
   auto made = spawn_watched(calling(words(all), output), message_filter(call_watcher::listener).value(),
@@ -111,7 +110,7 @@ TEST_CASE("a listener is asked about messages, 64-bit and 32-bit, and about noth
 }
 
 TEST_CASE("under a listener there are no calls of another kind, and no rings", "[watched]") {
-  if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
+  NEEDS_SECCOMP();
   std::vector<std::string> calls{"64:425:0"};  // io_uring_setup(2): EFAULT, or EPERM, where it is there
 #if defined(__x86_64__)
   calls.push_back("32:425:0");
@@ -128,7 +127,7 @@ TEST_CASE("under a listener there are no calls of another kind, and no rings", "
 }
 
 TEST_CASE("what a program was asked about fails when its listener is closed", "[watched]") {
-  if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
+  NEEDS_SECCOMP();
   caught_output output;
   auto made = spawn_watched(calling({"64:" + std::to_string(SYS_sendmsg) + ":-1"}, output),
                             message_filter(call_watcher::listener).value(), call_watcher::listener);
@@ -139,7 +138,7 @@ TEST_CASE("what a program was asked about fails when its listener is closed", "[
 }
 
 TEST_CASE("a tracer finds the program stopped, and sees each message before it is sent", "[watched]") {
-  if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
+  NEEDS_SECCOMP();
   const auto all = messages();
   caught_output output;
   auto made =
@@ -169,7 +168,7 @@ TEST_CASE("a tracer finds the program stopped, and sees each message before it i
 }
 
 TEST_CASE("a watched program has the descriptors that were named, and no others", "[watched]") {
-  if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
+  NEEDS_SECCOMP();
   const owned_fd disk = test::some_file(), unnamed{::dup(1)};
   const auto filter = message_filter(call_watcher::listener).value();
   caught_output output;
@@ -202,7 +201,7 @@ TEST_CASE("a filter that is none is refused, and nothing is started", "[watched]
 }
 
 TEST_CASE("where the table has no room for a listener nothing is started", "[watched][no-valgrind]") {
-  if (!test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture");
+  NEEDS_SECCOMP();
   const auto filter = message_filter(call_watcher::listener).value();
   caught_output output;
   const spawn_options options = calling({}, output);

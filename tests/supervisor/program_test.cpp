@@ -32,12 +32,13 @@ struct shown {
   std::error_code error{};
 };
 
-// Runs the actor under a supervisor; ends it after a minute.
+// Runs a program, which is the actor unless it is said, under a supervisor; ends it after two minutes.
 class supervised_actor {
  public:
-  explicit supervised_actor(std::vector<std::string> arguments, supervisor_options options = {})
+  explicit supervised_actor(std::vector<std::string> arguments, supervisor_options options = {},
+                            const char* name = SUPERVISED_ACTOR)
       : output_{::memfd_create("out", MFD_CLOEXEC)} {
-    spawn_options program{.program = SUPERVISED_ACTOR, .arguments = std::move(arguments)};
+    spawn_options program{.program = name, .arguments = std::move(arguments)};
     program.output = output_;
     program.limits = {{RLIMIT_NOFILE, 4096, 4096}};
     program.no_new_privileges = ::geteuid() != 0;
@@ -251,23 +252,8 @@ TEST_CASE("a program that cannot be started is said so", "[supervisor][no-valgri
 
 // What it leaves behind says whether it is still there, as a zombie.
 TEST_CASE("a program that has ended is reaped, and what it has started is served on", "[supervisor][no-valgrind]") {
-  const owned_fd output{::memfd_create("out", MFD_CLOEXEC)};
-  spawn_options program{.program = "/bin/sh",
-                        .arguments = {"-c", "(while [ -d /proc/$$ ]; do sleep 0.01; done; echo reaped) & exit 3"}};
-  program.output = output;
-  program.no_new_privileges = ::geteuid() != 0;
-  auto made = supervisor::start(program, {});
-  REQUIRE(made);
-  std::atomic<bool> done = false;
-  std::thread patience{[&] {
-    for (int i = 0; i != 600 && !done; ++i) std::this_thread::sleep_for(100ms);
-    if (!done) made->stop();
-  }};
-  const auto ended = made->run();
-  done = true;
-  patience.join();
-  REQUIRE(ended);
-  CHECK(ended->code == 3);
-  char text[8] = {};
-  CHECK(::pread(output.native_handle(), text, sizeof text, 0) == 7);
+  supervised_actor under{{"-c", "(while [ -d /proc/$$ ]; do sleep 0.01; done; echo reaped) & exit 3"}, {}, "/bin/sh"};
+  const auto ended = under.run();
+  CHECK(ended.status == 3);
+  CHECK(ended.text == "reaped\n");
 }

@@ -1,6 +1,8 @@
 // A seccomp filter by hand: the calls that a process may make, and death for all others.
 #pragma once
 
+#include "support/skip.hpp"
+
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -23,6 +25,9 @@ inline constexpr std::uint32_t audit_architecture = 0;  // not known here
 #endif
 
 inline bool has_seccomp() { return audit_architecture != 0 && ::prctl(PR_GET_SECCOMP) == 0; }
+
+#define NEEDS_SECCOMP() \
+  if (!::scm::test::has_seccomp()) SCM_SKIP("no seccomp, or not for this machine's architecture")
 
 class seccomp_filter {
  public:

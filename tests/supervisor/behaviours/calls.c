@@ -6,45 +6,33 @@ enum way way = way_direct;
 #ifdef __i386__
 enum { call_socketcall = 102, call_recvmmsg = 337, call_sendmmsg = 345, call_sendmsg = 370, call_recvmsg = 372 };
 enum { call_recvmmsg_time64 = 417 };
+#else
+enum { call_recvmmsg = SYS_recvmmsg, call_sendmmsg = SYS_sendmmsg };
+enum { call_sendmsg = SYS_sendmsg, call_recvmsg = SYS_recvmsg };
+#endif
 enum { sub_sendmsg = 16, sub_recvmsg = 17, sub_recvmmsg = 19, sub_sendmmsg = 20 };
 
-static long socketcall(int which, unsigned long a, unsigned long b, unsigned long c, unsigned long d, unsigned long e) {
-  unsigned long arguments[6] = {a, b, c, d, e, 0};
-  return syscall(call_socketcall, which, arguments);
-}
+/* By its number, or as a part of socketcall(2). */
+static long made(int number, int part, int socket, const void* b, long c, long d, const void* e) {
+#ifdef __i386__
+  const long arguments[] = {socket, (long)b, c, d, (long)e};
+  if (way == way_socketcall) return syscall(call_socketcall, part, arguments);
+#else
+  (void)part;
 #endif
+  return syscall(number, socket, b, c, d, e);
+}
 
 long do_sendmsg(int socket, const void* header, int flags) {
-#ifdef __i386__
-  if (way == way_socketcall) {
-    return socketcall(sub_sendmsg, (unsigned long)socket, (unsigned long)header, (unsigned long)flags, 0, 0);
-  }
-  return syscall(call_sendmsg, socket, header, flags);
-#else
-  return syscall(SYS_sendmsg, socket, header, flags);
-#endif
+  return made(call_sendmsg, sub_sendmsg, socket, header, flags, 0, NULL);
 }
 
 long do_recvmsg(int socket, void* header, int flags) {
-#ifdef __i386__
-  if (way == way_socketcall) {
-    return socketcall(sub_recvmsg, (unsigned long)socket, (unsigned long)header, (unsigned long)flags, 0, 0);
-  }
-  return syscall(call_recvmsg, socket, header, flags);
-#else
-  return syscall(SYS_recvmsg, socket, header, flags);
-#endif
+  return made(call_recvmsg, sub_recvmsg, socket, header, flags, 0, NULL);
 }
 
 long do_sendmmsg(int socket, void* headers, unsigned count, int flags) {
-#ifdef __i386__
-  if (way == way_socketcall) {
-    return socketcall(sub_sendmmsg, (unsigned long)socket, (unsigned long)headers, count, (unsigned long)flags, 0);
-  }
-  return syscall(call_sendmmsg, socket, headers, count, flags);
-#else
-  return syscall(SYS_sendmmsg, socket, headers, count, flags);
-#endif
+  return made(call_sendmmsg, sub_sendmmsg, socket, headers, (long)count, flags, NULL);
 }
 
 long do_recvmmsg(int socket, void* headers, unsigned count, int flags, struct wide_time* timeout) {
@@ -59,13 +47,7 @@ long do_recvmmsg(int socket, void* headers, unsigned count, int flags, struct wi
     narrow[1] = (long)timeout->nanoseconds;
   }
   void* const given = real ? (void*)narrow : (void*)timeout;
-#ifdef __i386__
-  const long returned = way == way_socketcall ? socketcall(sub_recvmmsg, (unsigned long)socket, (unsigned long)headers,
-                                                           count, (unsigned long)flags, (unsigned long)given)
-                                              : syscall(call_recvmmsg, socket, headers, count, flags, given);
-#else
-  const long returned = syscall(SYS_recvmmsg, socket, headers, count, flags, given);
-#endif
+  const long returned = made(call_recvmmsg, sub_recvmmsg, socket, headers, (long)count, flags, given);
   if (real) {
     timeout->seconds = narrow[0];
     timeout->nanoseconds = narrow[1];
