@@ -4,7 +4,7 @@
 #include "cli/guard_confinement.hpp"
 #include "cli/guarded_message.hpp"
 #include "cli/interruption.hpp"
-#include "cli/program_search.hpp"
+#include "cli/watched_program.hpp"
 
 #include <scm/process/inherited.hpp>
 #include <scm/service/supervisor.hpp>
@@ -78,28 +78,13 @@ class guard_judge {
   bool complained_ = false;
 };
 
-int not_found(const std::string& program, std::error_code why) {
-  complain(failed(step::other, "run " + shown(program), why).error().text);
-  return why == std::errc::no_such_file_or_directory ? 127 : 126;
-}
-
 int not_started(const guarded_program& what, const spawn_error& why) {
-  if (why.step == spawn_step::execute) return not_found(what.command.front(), why.code);
+  if (why.step == spawn_step::execute) return not_executed(what.command.front(), why.code);
   const std::string doing = fmt::format("run {} ({})", shown(what.command.front()), text_of(why.step));
   const bool nested = why.step == spawn_step::filter && why.code == std::errc::device_or_resource_busy;
   return complain(
       failed(step::other, doing, why.code).error().text +
       (nested ? "; somebody decides on the messages of scm itself already, and a process has one listener" : ""));
-}
-
-/// With no_new_privs only where a filter takes it: set-user-id programs are what they are elsewhere.
-result<supervisor, spawn_error> start(spawn_options& program, const supervisor_options& options) {
-  auto started = supervisor::start(program, options);
-  if (started || started.error().step != spawn_step::filter || started.error().code != std::errc::permission_denied) {
-    return started;
-  }
-  program.no_new_privileges = true;
-  return supervisor::start(program, options);
 }
 
 }  // namespace
@@ -116,28 +101,25 @@ int run_guarded(const policy& by, const guarded_program& what) {
     log = std::move(*opened);
   }
 
-  spawn_options program;
-  const auto found = find_program(what.command.front());
-  if (!found) return not_found(what.command.front(), found.error());
-  program.program = *found;
-  program.argument_zero = what.command.front();
-  program.arguments.assign(what.command.begin() + 1, what.command.end());
-  program.keep_inheritable = true;
+  auto program = options_of(what.command);
+  if (!program) return program.error();
   std::vector<owned_fd> files;
   for (std::size_t i = 0; i != given->size(); ++i) {
     files.push_back(given->take(i));
-    program.descriptors.push_back({given->name(i), files.back().get()});
+    program->descriptors.push_back({given->name(i), files.back().get()});
   }
   supervisor_options options;
   guard_judge judge{by, what, std::move(log)};
   options.judge = [&judge](const supervised_message& message) { return judge(message); };
   options.at_end = what.release ? supervision_end::release : supervision_end::kill;
   options.before_serving = confine_guard;
+  options.program_ended = [] { interruptions_go_to(0); };
 
   std::optional<result<supervisor, spawn_error>> started;
   {
     const interruptions_held held;
-    started = start(program, options);
+    started =
+        started_under_filter(*program, [&](const spawn_options& asked) { return supervisor::start(asked, options); });
     if (*started) interruptions_go_to((*started)->program().pid());
   }
   files.clear();
@@ -145,7 +127,7 @@ int run_guarded(const policy& by, const guarded_program& what) {
   const auto ended = (*started)->run();
   interruptions_go_to(0);
   if (!ended) return complain(failed(step::other, "guard " + shown(what.command.front()), ended.error()).error().text);
-  return ended->signal != 0 ? 128 + ended->signal : ended->code;
+  return status_of(*ended);
 }
 
 }  // namespace scm::cli

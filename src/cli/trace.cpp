@@ -3,9 +3,9 @@
 #include "cli/describe_text.hpp"
 #include "cli/failure.hpp"
 #include "cli/interruption.hpp"
-#include "cli/program_search.hpp"
 #include "cli/trace_summary.hpp"
 #include "cli/trace_text.hpp"
+#include "cli/watched_program.hpp"
 
 #include <scm/inspect/socket_name.hpp>
 #include <scm/service/tracer.hpp>
@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 #include <fnmatch.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -111,40 +110,25 @@ class tracing {
       }
     }
     if (broken_) return complain("cannot write the trace: " + os_code(broken_).message());
-    const exit_status ended = started->ended().value_or(exit_status{});
-    return ended.signal != 0 ? 128 + ended.signal : ended.code;
+    return status_of(started->ended().value_or(exit_status{}));
   }
 
  private:
   std::expected<tracer, int> start() {
-    const auto& words = chosen_.command;
-    const std::string doing = "run " + shown(words.front());
-    const auto found = find_program(words.front());
-    if (!found) return std::unexpected{not_started(doing, found.error())};
-    spawn_options program{.program = *found};
-    program.argument_zero = words.front();
-    program.arguments.assign(words.begin() + 1, words.end());
-    program.keep_inheritable = true;
-    program.no_new_privileges = ::geteuid() != 0;
+    const std::string& word = chosen_.command.front();
+    const auto program = options_of(chosen_.command);
+    if (!program) return std::unexpected{program.error()};
     const interruptions_held held;
-    auto made = tracer::start(program, {chosen_.payload});
-    if (!made && made.error().step == spawn_step::filter && made.error().code == std::errc::permission_denied) {
-      program.no_new_privileges = true;  // root of a container
-      made = tracer::start(program, {chosen_.payload});
-    }
+    auto made = started_under_filter(
+        *program, [&](const spawn_options& asked) { return tracer::start(asked, {chosen_.payload}); });
     if (!made) {
       const auto& error = made.error();
-      if (error.step == spawn_step::execute) return std::unexpected{not_started(doing, error.code)};
-      return std::unexpected{complain(
-          fmt::format("cannot trace {}: {}: {}", shown(words.front()), text_of(error.step), error.code.message()))};
+      if (error.step == spawn_step::execute) return std::unexpected{not_executed(word, error.code)};
+      return std::unexpected{
+          complain(fmt::format("cannot trace {}: {}: {}", shown(word), text_of(error.step), error.code.message()))};
     }
     interruptions_go_to(made->program());
     return std::move(*made);
-  }
-
-  static int not_started(std::string_view doing, std::error_code why) {
-    complain(failed(step::other, doing, why).error().text);
-    return why == std::errc::no_such_file_or_directory ? 127 : 126;
   }
 
   [[nodiscard]] bool is_wanted(const traced_call& call) const {

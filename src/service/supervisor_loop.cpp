@@ -60,6 +60,7 @@ supervisor_loop::supervisor_loop(borrowed_fd listener, child& program, const sup
                                  event& stopped, own_rights&& rights)
     : listener_{listener},
       program_{&program},
+      program_ended_{options.program_ended},
       stopped_{&stopped},
       most_waiting_{options.pending},
       most_descriptors_{0},
@@ -151,6 +152,10 @@ void supervisor_loop::serve_events() {
 
 // Before 6.11 a process has its filter until it is reaped, and the listener would never hang up.
 void supervisor_loop::reap() noexcept {
+  try {
+    if (program_ended_) program_ended_();
+  } catch (...) {
+  }
   (void)program_->wait(dont_wait);
   epoll_event ignored{};
   (void)sys::epoll_ctl(set_.native_handle(), EPOLL_CTL_DEL, program_->pidfd().native_handle(), ignored);

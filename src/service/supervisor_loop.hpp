@@ -84,6 +84,7 @@ class supervisor_loop {
 
   borrowed_fd listener_;
   child* program_;
+  std::function<void()> program_ended_;
   event* stopped_;
   std::size_t most_waiting_;
   std::size_t most_descriptors_;  // that calls may hold together, so that a message's always find room

@@ -252,8 +252,15 @@ TEST_CASE("a program that cannot be started is said so", "[supervisor][no-valgri
 
 // What it leaves behind says whether it is still there, as a zombie.
 TEST_CASE("a program that has ended is reaped, and what it has started is served on", "[supervisor][no-valgrind]") {
-  supervised_actor under{{"-c", "(while [ -d /proc/$$ ]; do sleep 0.01; done; echo reaped) & exit 3"}, {}, "/bin/sh"};
+  supervised_actor* self = nullptr;
+  std::vector<int> numbers;
+  supervisor_options options;
+  options.program_ended = [&] { numbers.push_back(::kill(self->it().program().pid(), 0)); };
+  supervised_actor under{
+      {"-c", "(while [ -d /proc/$$ ]; do sleep 0.01; done; echo reaped) & exit 3"}, options, "/bin/sh"};
+  self = &under;
   const auto ended = under.run();
+  CHECK(numbers == std::vector<int>{0});  // told once, while it was still its own
   CHECK(ended.status == 3);
   CHECK(ended.text == "reaped\n");
 }

@@ -64,6 +64,9 @@ struct supervisor_options {
   /// Called by `run` when all is open that it needs, before the first call is answered: to give up what is not needed
   /// any more. `run` returns its error.
   std::function<result<void>()> before_serving{};
+  /// Called when the program has ended, before it is reaped, so that its number is still its own; what it started is
+  /// served on. An exception of it is dropped.
+  std::function<void()> program_ended{};
 };
 
 /// What happened since the start.
