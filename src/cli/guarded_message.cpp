@@ -19,9 +19,6 @@
 namespace scm::cli {
 namespace {
 
-/// What of a stream is decided on; more may follow it.
-constexpr std::size_t first_piece = std::size_t{64} << 10;
-
 bool has_ended(borrowed_fd process) noexcept {
   pollfd event{process.native_handle(), POLLIN, 0};
   return !process || ::poll(&event, 1, 0) != 0;
@@ -101,7 +98,7 @@ void guarded_message::look_at_ends() {
 
 bool guarded_message::more_bytes() const noexcept {
   return message_->use == message_use::send && type_ != SOCK_DGRAM && type_ != SOCK_SEQPACKET &&
-         message_->payload.size() >= first_piece;
+         message_->payload.size() >= judged_stream_bytes;
 }
 
 policy_message guarded_message::for_policy() const noexcept {

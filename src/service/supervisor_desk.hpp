@@ -21,8 +21,6 @@ namespace scm::inline v0_1::detail {
 /// A piece of a stream: what is proven writable, received and written at a time. No message of an ordinary socket is
 /// longer (net.core.wmem_max); room for one that is, is taken for that call alone.
 inline constexpr std::size_t supervised_piece = std::size_t{256} << 10;
-/// The first piece of a stream that is sent, which is kept while it waits to be: two of the kernel's own pieces (C7).
-inline constexpr std::size_t supervised_first_piece = std::size_t{64} << 10;
 /// Room for the control data of one receive: 253 descriptors, a security label of a page, and what IP sockets add.
 inline constexpr std::size_t supervised_control = std::size_t{16} << 10;
 

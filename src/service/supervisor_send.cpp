@@ -239,7 +239,7 @@ entry_outcome sending::attempt(supervised_kernel& kernel, supervised_desk& desk,
   const std::size_t total = message_.payload_size();
   for (int turn = 0;; ++turn) {
     if (turn == supervised_pieces_at_once) return entry_outcome::waiting(entry_outcome::kind::back_off, kernel.now());
-    const std::size_t most = sent_ == 0 ? supervised_first_piece : supervised_piece;
+    const std::size_t most = sent_ == 0 ? judged_stream_bytes : supervised_piece;
     const std::size_t size = stream ? std::min(total - sent_, most) : total;
     piece payload{{kept_.data(), kept_.size()}, kept_missing_};
     payload_room room;

@@ -16,6 +16,10 @@
 
 namespace scm::inline v0_1 {
 
+/// Of a stream's send so much is judged: two of the kernel's own pieces (kernel fact C7). What follows has no
+/// descriptors.
+inline constexpr std::size_t judged_stream_bytes = std::size_t{64} << 10;
+
 /// A message that a supervised program sends, or has received and does not know of yet. Everything is lent for the time
 /// of the verdict, and is what will be sent or handed over: nothing of it is read again afterwards.
 struct supervised_message {
@@ -26,7 +30,7 @@ struct supervised_message {
   borrowed_fd socket{-1};      ///< The program's socket, a duplicate: its open file is the program's. Do not change it.
   std::uint32_t flags = 0;     ///< MSG_*: of the call for what is sent, msg_flags of what was received.
   std::span<const std::byte> name;  ///< struct sockaddr: of whom it is sent to, if the call says so; of who sent it.
-  /// The payload, or its beginning: a stream's may go on in pieces that nobody is asked about, without descriptors.
+  /// The payload; of a stream's send at most `judged_stream_bytes`.
   std::span<const std::byte> payload;
   std::span<const borrowed_fd> descriptors;  ///< SCM_RIGHTS, in order. Those of a peek come again.
   std::span<const std::byte> control;        ///< All control data, in this process's layout: `control_view`.
