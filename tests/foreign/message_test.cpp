@@ -30,7 +30,7 @@ class changing_memory final : public foreign_memory {
     const auto got = behind_->read(parts);
     for (const auto& part : parts) {
       for (std::size_t i = 0; i != part.into.size(); ++i) {
-        const std::uint64_t at = part.address + i - address_;
+        const auto at = static_cast<std::size_t>(part.address + i - address_);
         if (at < all_.size()) all_[at] ^= std::byte{0xff};
       }
     }
