@@ -96,9 +96,9 @@ fault read_address(piece name, std::optional<address_pattern>& into) {
 }
 
 template <class Words>
-fault read_words(piece list, const Words& words, const char* what, std::vector<int>& into) {
+fault read_words(piece list, const Words& known, const char* what, std::vector<int>& into) {
   return for_each(list, '/', [&](piece one) -> fault {
-    auto value = value_of(words, one.text);
+    auto value = value_of(known, one.text);
     if (!value) value = number_of<int>(one.text);
     if (!value || *value == 0) return one.error(what);
     if (std::ranges::find(into, *value) != into.end()) return one.error("the same was said before");

@@ -89,18 +89,37 @@ std::unique_ptr<call_in_progress> call_looks::begin(foreign_thread& by, const ca
   shown.call = asked.call;
   shown.layout = asked.layout;
   shown.flags = asked.flags;
-  if (const auto socket = by.fetch(asked.socket)) {
-    call->socket = sockets_.look(*socket, asked.socket);
+  // A socket that is new can lose its peer during the call, and the bytes of a datagram the file that they go to. One
+  // that is known cannot change, and a thread that sends stops at its exit with all that it sent still there.
+  if (const message_end* const last = sockets_.likely(shown.process, asked.socket)) {
+    call->socket = *last;
+    call->likely = true;
   } else {
-    call->socket.socket.number = asked.socket;
-    call->socket.socket.unseen = socket.error();
+    see_socket(by, *call);
   }
-  shown.socket = call->socket.socket;
-
   if (!is_send(asked.call)) {
     begin_receive(by, *call);
-    return call;
+  } else if (!call->likely) {
+    begin_sends(by, *call);
   }
+  return call;
+}
+
+void call_looks::see_socket(foreign_thread& by, call_in_progress& call) {
+  const int number = call.asked.socket;
+  if (const auto socket = by.fetch(number)) {
+    call.socket = sockets_.look(*socket, call.shown.process, number);
+  } else if (!call.likely || socket.error() != std::errc::no_such_process) {
+    call.socket = {};
+    call.socket.socket.number = number;
+    call.socket.socket.unseen = socket.error();
+  }
+  call.shown.socket = call.socket.socket;
+}
+
+void call_looks::begin_sends(foreign_thread& by, call_in_progress& call) {
+  const call_asked& asked = call.asked;
+  traced_call& shown = call.shown;
   room left{.payload = std::max(payload_, compared_bytes)};
   left.payload = std::max(left.payload, std::min(tracer_options::most_payload, left.payload * asked.count));
   for (std::uint32_t i = 0; i != asked.count; ++i) {
@@ -118,9 +137,8 @@ std::unique_ptr<call_in_progress> call_looks::begin(foreign_thread& by, const ca
       break;
     }
     left.control -= message->control().size();
-    begin_send(by, memory, *call, *message, shown.messages.back(), left);
+    begin_send(by, memory, call, *message, shown.messages.back(), left);
   }
-  return call;
 }
 
 void call_looks::begin_send(foreign_thread& by, foreign_memory& memory, call_in_progress& call,
@@ -152,7 +170,11 @@ void call_looks::begin_send(foreign_thread& by, foreign_memory& memory, call_in_
   shown.payload.resize(std::min(shown.payload.size(), payload_));
 }
 
-void call_looks::on_its_way(call_in_progress& call) {
+void call_looks::on_its_way(foreign_thread& by, call_in_progress& call) {
+  if (call.likely) {
+    see_socket(by, call);
+    if (is_send(call.asked.call)) begin_sends(by, call);
+  }
   for (sent_message& one : call.sent) pairs.sent(std::move(one));
   call.sent.clear();
 }
@@ -204,7 +226,7 @@ void call_looks::end(foreign_thread& by, call_in_progress& call, std::int64_t re
   if (const bool settled = socket_book::is_settled(call.socket.socket); settled) {
     // as it was
   } else if (const auto socket = by.fetch(call.asked.socket)) {
-    message_end now = sockets_.look(*socket, call.asked.socket);
+    message_end now = sockets_.look(*socket, shown.process, call.asked.socket);
     if (now.socket.inode == call.socket.socket.inode) call.socket = std::move(now);
     shown.socket = call.socket.socket;
   }

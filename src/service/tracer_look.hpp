@@ -31,6 +31,7 @@ struct call_in_progress {
   call_asked asked;
   traced_call shown;
   message_end socket;
+  bool likely = false;  ///< Whether `socket` is what most likely is there (`socket_book::likely`).
   std::chrono::steady_clock::time_point begun;
   std::vector<sent_message> sent;            ///< Until they are on their way.
   std::vector<foreign_header> headers;       ///< Of a receive, as they were before it.
@@ -64,11 +65,12 @@ class call_looks {
  public:
   explicit call_looks(std::size_t payload) noexcept : payload_{payload} {}
 
-  /// At the entry, before the thread goes on. Throws std::bad_alloc.
+  /// At the entry, before the thread goes on: what can be gone afterwards. Throws std::bad_alloc.
   [[nodiscard]] std::unique_ptr<call_in_progress> begin(foreign_thread& by, const call_asked& asked,
                                                         std::string program);
-  /// What is sent is on its way from now on: before any other thread is looked at. Throws std::bad_alloc.
-  void on_its_way(call_in_progress& call);
+  /// Beside the call, once the thread goes on and before any other is looked at: the rest of the look. What is sent is
+  /// on its way from here on. Throws std::bad_alloc.
+  void on_its_way(foreign_thread& by, call_in_progress& call);
   /// At the exit; `returned` is the call's own result, negative an errno. Throws std::bad_alloc.
   void end(foreign_thread& by, call_in_progress& call, std::int64_t returned);
   /// It never returned.
@@ -78,6 +80,8 @@ class call_looks {
 
  private:
   struct room;  // what is left of the bounds
+  void see_socket(foreign_thread& by, call_in_progress& call);
+  void begin_sends(foreign_thread& by, call_in_progress& call);
   void begin_send(foreign_thread& by, foreign_memory& memory, call_in_progress& call, const foreign_message& message,
                   traced_message& shown, room& left);
   void begin_receive(foreign_thread& by, call_in_progress& call);

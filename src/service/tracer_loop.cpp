@@ -127,12 +127,12 @@ result<void> tracer::state::begins(traced_thread& by) {
   if (!asked) return go_on(number);
   const bool held_before = by.look.holds();
   by.call = looks.begin(by.look, *asked, name_of(by.look.process()));
+  const auto went = unless_gone(sys::ptrace(PTRACE_SYSCALL, number, 0, 0));
+  looks.on_its_way(by.look, *by.call);
   if (by.look.holds() && !held_before && ++held > most_held) {
     by.look.let_go();
     --held;
   }
-  const auto went = unless_gone(sys::ptrace(PTRACE_SYSCALL, number, 0, 0));
-  looks.on_its_way(*by.call);
   return went;
 }
 

@@ -35,7 +35,28 @@ bool socket_book::is_settled(const traced_socket& one) noexcept {
   return !std::holds_alternative<std::monostate>(one.peer);
 }
 
-message_end socket_book::look(borrowed_fd socket, int number) {
+std::uint64_t socket_book::key(pid_t process, int number) noexcept {
+  return std::uint64_t{static_cast<std::uint32_t>(process)} << 32 | static_cast<std::uint32_t>(number);
+}
+
+const message_end* socket_book::likely(pid_t process, int number) const noexcept {
+  const auto last = uses_.find(key(process, number));
+  if (last == uses_.end() || !last->second.steady) return nullptr;
+  const auto found = known_.find(last->second.cookie);
+  return found == known_.end() ? nullptr : &found->second;
+}
+
+void socket_book::used(pid_t process, int number, std::uint64_t cookie) {
+  const std::uint64_t at = key(process, number);
+  if (const auto before = uses_.find(at); before != uses_.end()) {
+    if (before->second.cookie != cookie) before->second = {.cookie = cookie, .steady = false};
+    return;
+  }
+  if (uses_.size() >= most) uses_.clear();
+  uses_.emplace(at, use{cookie});
+}
+
+message_end socket_book::look(borrowed_fd socket, pid_t process, int number) {
   message_end out;
   out.socket.number = number;
   std::uint64_t cookie = 0;
@@ -43,6 +64,7 @@ message_end socket_book::look(borrowed_fd socket, int number) {
     out.socket.unseen = os_error();
     return out;
   }
+  used(process, number, cookie);
   if (const auto found = known_.find(cookie); found != known_.end()) {
     out = found->second;
     out.socket.number = number;

@@ -7,6 +7,8 @@
 #include <scm/netlink/netlink_batch.hpp>
 #include <scm/netlink/netlink_socket.hpp>
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -17,10 +19,14 @@ namespace scm::inline v0_1::detail {
 /// Looks at sockets, and remembers those that do not change: by SO_COOKIE, which no other socket ever has.
 class socket_book {
  public:
-  /// Looks at a descriptor that the program has as `number`. Parts that cannot be had are left out: without netlink,
-  /// and for sockets of another network namespace, those are the inode at the other end and the file. Throws
+  /// Looks at a descriptor that a process has as `number`. Parts that cannot be had are left out: without netlink, and
+  /// for sockets of another network namespace, those are the inode at the other end and the file. Throws
   /// std::bad_alloc.
-  [[nodiscard]] message_end look(borrowed_fd socket, int number);
+  [[nodiscard]] message_end look(borrowed_fd socket, pid_t process, int number);
+
+  /// The settled socket that `look` last saw there, if it never saw another under that number: most likely it is this
+  /// one still. Nothing is told when a number becomes another socket's, so that only `look` knows.
+  [[nodiscard]] const message_end* likely(pid_t process, int number) const noexcept;
 
   /// Whether what is known of it stays true for as long as there is the socket.
   [[nodiscard]] static bool is_settled(const traced_socket& one) noexcept;
@@ -34,9 +40,16 @@ class socket_book {
   static constexpr std::size_t most = 4096;  ///< Remembered; then all are looked at anew.
 
  private:
+  struct use {
+    std::uint64_t cookie;
+    bool steady = true;
+  };
+  static std::uint64_t key(pid_t process, int number) noexcept;
   void ask(message_end& about) noexcept;
+  void used(pid_t process, int number, std::uint64_t cookie);
 
   std::unordered_map<std::uint64_t, message_end> known_;
+  std::unordered_map<std::uint64_t, use> uses_;
   std::optional<netlink_socket> netlink_;
   std::optional<netlink_batch> batch_;
   bool deaf_ = false;  // there is no netlink to ask

@@ -115,6 +115,21 @@ static void drop(void) {
   const int nothing = 99;
   NEED(sendmsg(ends[0], with(&one, "4", &nothing, 1), MSG_NOSIGNAL) == -1 && errno == EBADF);
 }
+// Numbers that become another socket's, between two messages.
+static void renumbered(void) {
+  int one_pair[2], other_pair[2];
+  struct message one;
+  NEED(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, one_pair) == 0);
+  NEED(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, other_pair) == 0);
+  const int out = one_pair[0], in = one_pair[1];
+  for (int i = 0; i != 4; ++i) {
+    if (i == 2) NEED(dup2(other_pair[0], out) == out && dup2(other_pair[1], in) == in);
+    const int given = file("renumbered");
+    NEED(sendmsg(out, with(&one, "x", &given, 1), 0) == 1);
+    NEED(recvmsg(in, room(&one, 1), 0) == 1);
+    close(given);
+  }
+}
 // Sent before it is accepted, by a process that has gone when it is received.
 static void accepted_late(void) {
   struct sockaddr_un at = {AF_UNIX, ""};
@@ -297,6 +312,8 @@ int main(int argc, char** argv) {
     batch();
   else if (strcmp(verb, "drop") == 0)
     drop();
+  else if (strcmp(verb, "renumbered") == 0)
+    renumbered();
   else if (strcmp(verb, "accepted-late") == 0)
     accepted_late();
   else if (strcmp(verb, "addressed") == 0)

@@ -110,6 +110,25 @@ TEST_CASE("a message is found whose sender had gone before it was accepted, and 
   }
 }
 
+TEST_CASE("a number that becomes another socket's is told as that one", "[tracer][no-valgrind]") {
+  for (const auto& program : test::talks()) {
+    const auto seen = traced_run(program, {"renumbered"});
+    CHECK(seen.ended.succeeded());
+    REQUIRE(seen.calls.size() == 8);
+    for (const auto* const message : seen.messages(message_call::recvmsg)) {
+      REQUIRE(message->origin);
+      CHECK(message->origin->certain);
+    }
+    for (std::size_t i = 0; i != 8; ++i) {
+      const auto& socket = seen.calls[i].socket;
+      CHECK(socket.number == seen.calls[i % 2].socket.number);
+      CHECK(socket.inode == seen.calls[i < 4 ? i % 2 : 4 + i % 2].socket.inode);
+      CHECK(socket.peer_inode == seen.calls[i ^ 1].socket.inode);
+    }
+    CHECK(seen.calls[0].socket.inode != seen.calls[4].socket.inode);
+  }
+}
+
 TEST_CASE("of two messages that look the same nothing is claimed that is not sure", "[tracer][no-valgrind]") {
   const auto seen = traced_run(TALK_PROGRAM, {"twice"});
   const auto came = seen.messages(message_call::recvmsg);
