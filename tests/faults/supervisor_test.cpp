@@ -5,10 +5,17 @@
 
 #include <scm/service/supervisor.hpp>
 
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <future>
 #include <span>
 #include <string_view>
@@ -24,12 +31,16 @@ struct session {
   int calls = 0;  // that the supervisor made once the program had been started
   bool late = false;
   std::error_code ended{};
+  exit_status status{};
 };
 
-// Supervises a program that passes descriptors, and waits, with calls from the `first` to the `last` failing.
-session supervised_while_failing(const char* what, int first, int last, int number) {
+// Supervises a program that passes descriptors, and waits. `disturb` is asked at each call, with how many there were
+// and the program; it can answer in the kernel's place.
+template <class Disturb>
+session supervised(const char* what, Disturb disturb) {
   session seen;
   std::atomic<bool> disturbed{false};
+  owned_fd running;
   const std::thread::id here = std::this_thread::get_id();
   const faults installed{[&](sys::call which, void*, long& result) {
     // What closes cannot fail in a way that matters, and what ends a program must not.
@@ -37,11 +48,7 @@ session supervised_while_failing(const char* what, int first, int last, int numb
         which == sys::call::close_range || which == sys::call::waitid || which == sys::call::pidfd_send_signal) {
       return false;
     }
-    const int now = ++seen.calls;
-    if (now < first || now > last) return false;
-    result = -1;
-    errno = number;
-    return true;
+    return disturb(++seen.calls, borrowed_fd{running}, result);
   }};
   spawn_options program{.program = SUPERVISED_ACTOR, .arguments = {what, "1"}};
   program.output = standard_stream::null();
@@ -50,6 +57,7 @@ session supervised_while_failing(const char* what, int first, int last, int numb
   options.judge = [](const supervised_message&) { return message_verdict{}; };
   auto made = supervisor::start(program, options);
   if (!made) FAIL(made.error().code.message() << ", " << text_of(made.error().step));
+  running.reset(::fcntl(made->program().pidfd().native_handle(), F_DUPFD_CLOEXEC, 0));
   std::promise<void> done;
   std::thread patience{[&, until = done.get_future()] {
     if (until.wait_for(20s) == std::future_status::ready) return;
@@ -62,8 +70,22 @@ session supervised_while_failing(const char* what, int first, int last, int numb
   disturbed = false;
   done.set_value();
   patience.join();
-  if (!ended) seen.ended = ended.error();
+  if (ended) {
+    seen.status = *ended;
+  } else {
+    seen.ended = ended.error();
+  }
+  CHECK(made->statistics().pending == 0);
   return seen;
+}
+
+session supervised_while_failing(const char* what, int first, int last, int number) {
+  return supervised(what, [=](int call, borrowed_fd, long& result) {
+    if (call < first || call > last) return false;
+    result = -1;
+    errno = number;
+    return true;
+  });
 }
 
 }  // namespace
@@ -96,5 +118,36 @@ TEST_CASE("whichever call of a supervisor fails with all that follow, it ends", 
     const descriptor_table before = descriptor_table::now();
     CHECK_FALSE(supervised_while_failing("pass", nth, 1 << 30, EIO).late);
     CHECK(descriptor_table::now() == before);
+  }
+}
+
+TEST_CASE("a program that is killed at any call of its supervisor leaves nothing, and keeps nobody",
+          "[supervisor][no-valgrind]") {
+  const char* const asked = std::getenv("SCM_KILLED");
+  const int times = asked != nullptr ? std::atoi(asked) : 1;
+  for (const char* what : {"pass", "many"}) {
+    INFO(what);
+    const session clean = supervised_while_failing(what, 0, 0, 0);
+    REQUIRE(clean.status.succeeded());
+    for (int nth = 1; nth <= clean.calls; ++nth) {
+      if (asked == nullptr && nth > 40 && nth + 40 < clean.calls) continue;  // while it waits they are the same
+      for (int time = 0; time != times; ++time) {
+        INFO("killed at call " << nth << " of " << clean.calls << ", time " << time);
+        const descriptor_table before = descriptor_table::now();
+        bool killed = false;
+        const session seen = supervised(what, [&](int call, borrowed_fd program, long&) {
+          if (call != nth) return false;
+          killed = ::syscall(SYS_pidfd_send_signal, program.native_handle(), SIGKILL, nullptr, 0) == 0;
+          pollfd end{program.native_handle(), POLLIN, 0};
+          if ((nth + time) % 2 == 0) (void)::poll(&end, 1, 5000);  // dead before the call, or dying beside it
+          return false;
+        });
+        CHECK_FALSE(seen.late);
+        CHECK_FALSE(seen.ended);
+        // With threads that end in another order, a session can be done before that call.
+        if (killed) CHECK((seen.status.signal == SIGKILL || seen.status.succeeded()));
+        CHECK(descriptor_table::now() == before);
+      }
+    }
   }
 }
