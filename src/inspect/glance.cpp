@@ -39,7 +39,8 @@ glance::glance(borrowed_fd fd) noexcept {
     return;
   }
   const bool path_only = (flags & O_PATH) != 0;
-  procfs = has_procfs();
+  const bool is_socket = (status.stx_mode & S_IFMT) == S_IFSOCK && !path_only;  // its text is its number again
+  procfs = !is_socket && has_procfs();
   if (procfs) link = own_link(fd, buffer);
   if ((status.stx_mode & S_IFMT) == S_IFREG && !path_only) seals = seals_of(fd);
   object = classify({.fd = fd,

@@ -24,7 +24,7 @@ struct glance {
   int flags = 0;                    ///< F_GETFL
   struct statx status{};            ///< STATX_BASIC_STATS
   std::optional<seal_set> seals{};  ///< Of regular files.
-  bool procfs = false;              ///< Whether there is one to ask.
+  bool procfs = false;              ///< Whether there is one, and something to ask of it.
   std::string_view link{};          ///< Procfs's text, in `buffer`; empty when unknown.
   descriptor_kind kind{};           ///< Of the descriptor: path_handle for all that is O_PATH.
   descriptor_kind object{};         ///< Of what lies there.
