@@ -48,8 +48,8 @@ const message_end* socket_book::likely(pid_t process, int number) const noexcept
 
 void socket_book::used(pid_t process, int number, std::uint64_t cookie) {
   const std::uint64_t at = key(process, number);
-  if (const auto before = uses_.find(at); before != uses_.end()) {
-    if (before->second.cookie != cookie) before->second = {.cookie = cookie, .steady = false};
+  if (const auto last = uses_.find(at); last != uses_.end()) {
+    if (last->second.cookie != cookie) last->second = {.cookie = cookie, .steady = false};
     return;
   }
   if (uses_.size() >= most) uses_.clear();
