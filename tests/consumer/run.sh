@@ -12,7 +12,8 @@ rm -rf "$work/first" "$work/prefix" "$work"/consumer*
 if [[ $kind == shared ]]; then
   build=$work/scm
   "$cmake" -S "$source" -B "$build" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=Debug \
-    -D BUILD_SHARED_LIBS=ON -D CMAKE_UNITY_BUILD=ON -D SCM_BUILD_PROGRAM=OFF -D SCM_BUILD_TESTS=OFF >/dev/null
+    -D BUILD_SHARED_LIBS=ON -D CMAKE_UNITY_BUILD=ON -D CMAKE_UNITY_BUILD_BATCH_SIZE=0 \
+    -D SCM_BUILD_PROGRAM=OFF -D SCM_BUILD_TESTS=OFF >/dev/null
   "$cmake" --build "$build"
 fi
 "$cmake" --install "$build" --prefix "$work/first" >/dev/null
