@@ -81,6 +81,7 @@ class tracing {
       if (!file_) {
         return complain(failed(step::other, "write to " + shown(chosen_.file), os_code(errno)).error().text);
       }
+      (void)std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // as standard error is
     }
     auto started = start();
     if (!started) return started.error();
@@ -96,7 +97,13 @@ class tracing {
       if (!*call) break;
       if (chosen_.summary) summary_.add(**call);
       if (is_wanted(**call)) {
-        put(chosen_.as_json ? json_text(call_record(**call)) + '\n' : call_text(**call, start_));
+        line_.clear();
+        if (chosen_.as_json) {
+          line_.append(json_text(call_record(**call)) + '\n');
+        } else {
+          add_call(line_, **call, start_);
+        }
+        put({line_.data(), line_.size()});
       }
     }
     if (chosen_.summary) {
@@ -152,11 +159,9 @@ class tracing {
 
   // One write for each call, so that lines of others on the same terminal do not come in between. The program goes on
   // when nobody reads the trace any more.
-  void put(const std::string& text) {
+  void put(std::string_view text) {
     std::FILE* const to = file_ ? file_.get() : stderr;
-    if (broken_ == 0 && (std::fwrite(text.data(), 1, text.size(), to) != text.size() || std::fflush(to) != 0)) {
-      broken_ = errno;
-    }
+    if (broken_ == 0 && std::fwrite(text.data(), 1, text.size(), to) != text.size()) broken_ = errno;
   }
 
   struct closing {
@@ -166,6 +171,7 @@ class tracing {
   const trace_options& chosen_;
   std::unique_ptr<std::FILE, closing> file_;
   std::chrono::system_clock::time_point start_;
+  fmt::memory_buffer line_;
   trace_summary summary_;
   int broken_ = 0;
 };

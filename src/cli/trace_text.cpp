@@ -8,6 +8,7 @@
 #include <scm/core/control_items.hpp>
 #include <scm/core/control_view.hpp>
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/socket.h>
@@ -64,41 +65,56 @@ bool is_nameless(const socket_name& name) {
   return found == nullptr ? std::holds_alternative<std::monostate>(name) : found->kind() == address::form::unnamed;
 }
 
+void add(fmt::memory_buffer& out, std::string_view words) { out.append(words); }
+// `format` is an FMT_COMPILE.
+template <class Format, class... Values>
+void add_as(fmt::memory_buffer& out, const Format& format, const Values&... values) {
+  fmt::format_to(fmt::appender{out}, format, values...);
+}
+
 // "fd 5 (stream @bus -> 4711)": what it is, its own name, and who is at the other end.
-void add_socket(std::string& out, const traced_socket& socket) {
-  const auto add = [&out](std::string_view words) { out += words; };
-  fmt::format_to(std::back_inserter(out), "fd {} (", socket.number);
+void add_socket(fmt::memory_buffer& out, const traced_socket& socket) {
+  add_as(out, FMT_COMPILE("fd {} ("), socket.number);
   if (socket.unseen) {
-    out += socket.unseen.message() + ')';
+    add(out, socket.unseen.message());
+    add(out, ")");
     return;
   }
-  if (socket.family != AF_UNIX) add(word_for(detail::family_words, socket.family) + ' ');
-  add(word_for(detail::type_words, socket.type));
-  if (!is_nameless(socket.local)) add(' ' + name_text(socket.local));
-  if (socket.peer_process > 0 || !is_nameless(socket.peer)) add(" ->");
-  if (!is_nameless(socket.peer)) add(' ' + name_text(socket.peer));
-  if (socket.peer_process > 0) fmt::format_to(std::back_inserter(out), " process {}", socket.peer_process);
-  out += ')';
+  if (socket.family != AF_UNIX) add(out, word_for(detail::family_words, socket.family) + ' ');
+  add(out, word_for(detail::type_words, socket.type));
+  if (!is_nameless(socket.local)) add(out, ' ' + name_text(socket.local));
+  if (socket.peer_process > 0 || !is_nameless(socket.peer)) add(out, " ->");
+  if (!is_nameless(socket.peer)) add(out, ' ' + name_text(socket.peer));
+  if (socket.peer_process > 0) add_as(out, FMT_COMPILE(" process {}"), socket.peer_process);
+  add(out, ")");
+}
+
+void add_count(fmt::memory_buffer& out, std::uint64_t count, std::string_view noun) {
+  add_as(out, FMT_COMPILE("{} {}{}"), count, noun, count == 1 ? "" : "s");
+}
+
+void add_flags(fmt::memory_buffer& out, std::string_view label, std::uint32_t flags) {
+  if (flags != 0) add_as(out, FMT_COMPILE("  {}{}"), label, fmt::to_string(fmt::join(names_of(flags), "|")));
 }
 
 std::string_view text_of_bytes(const std::vector<std::byte>& bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
-std::string outcome_text(const traced_call& call) {
+void add_outcome(fmt::memory_buffer& out, const traced_call& call) {
+  const bool many = call.call == message_call::sendmmsg || call.call == message_call::recvmmsg;
   switch (call.ended) {
     case traced_call::outcome::failed:
-      return "failed: " + os_code(call.error).message();
+      return add(out, "failed: " + os_code(call.error).message());
     case traced_call::outcome::interrupted:
-      return "interrupted by a signal";
+      return add(out, "interrupted by a signal");
     case traced_call::outcome::unfinished:
-      return fmt::format("did not return in {:.6f} s: its thread ended",
-                         std::chrono::duration<double>(call.took).count());
+      return add_as(out, FMT_COMPILE("did not return in {:.6f} s: its thread ended"),
+                    std::chrono::duration<double>(call.took).count());
     case traced_call::outcome::returned:
       break;
   }
-  const bool many = call.call == message_call::sendmmsg || call.call == message_call::recvmmsg;
-  return counted(static_cast<std::uint64_t>(call.result), many ? "message" : "byte");
+  add_count(out, static_cast<std::uint64_t>(call.result), many ? "message" : "byte");
 }
 
 std::string descriptor_text(const traced_descriptor& one) {
@@ -164,33 +180,37 @@ std::string problems_text(const traced_call& call, const traced_message& message
   return out;
 }
 
-std::string origin_text(const traced_origin& from) {
-  return fmt::format("  <- #{}{} of {} (fd {})", from.number, from.certain ? "" : "?",
-                     process_text(from.program, from.process), from.socket);
-}
-
 // What follows the socket on the line of a call, or stands on the line of one message of several.
-void add_message(std::string& out, const traced_call& call, const traced_message& message, bool alone) {
-  fmt::format_to(std::back_inserter(out), " #{}", message.number);
-  if (!alone) out += fmt::format(" {}", counted(message.bytes, "byte"));
-  if (const auto all = message.descriptors.size(); all != 0) out += fmt::format(", {}", counted(all, "descriptor"));
-  if (!is_nameless(message.name)) out += (is_send(call.call) ? "  to " : "  from ") + name_text(message.name);
-  if (message.origin) out += origin_text(*message.origin);
-  if (alone && call.flags != 0) out += fmt::format("  {}", fmt::join(names_of(call.flags), "|"));
-  if (message.flags != 0) out += fmt::format("  msg_flags {}", fmt::join(names_of(message.flags), "|"));
+void add_message(fmt::memory_buffer& out, const traced_call& call, const traced_message& message, bool alone) {
+  add_as(out, FMT_COMPILE(" #{}"), message.number);
+  if (!alone) {
+    add(out, " ");
+    add_count(out, message.bytes, "byte");
+  }
+  if (const auto all = message.descriptors.size(); all != 0) {
+    add(out, ", ");
+    add_count(out, all, "descriptor");
+  }
+  if (!is_nameless(message.name)) add(out, (is_send(call.call) ? "  to " : "  from ") + name_text(message.name));
+  if (const auto& from = message.origin) {
+    add_as(out, FMT_COMPILE("  <- #{}{} of {}[{}] (fd {})"), from->number, from->certain ? "" : "?",
+           shown(from->program), from->process, from->socket);
+  }
+  if (alone) add_flags(out, "", call.flags);
+  add_flags(out, "msg_flags ", message.flags);
   if (!message.payload.empty()) {
-    out += fmt::format("  \"{}\"{}", shown(text_of_bytes(message.payload)),
-                       message.payload.size() < message.bytes ? "..." : "");
+    add_as(out, FMT_COMPILE("  \"{}\"{}"), shown(text_of_bytes(message.payload)),
+           message.payload.size() < message.bytes ? "..." : "");
   }
-  out += '\n';
-  for (const auto& one : message.descriptors) out += descriptor_text(one);
-  out += lost_text(message);
+  add(out, "\n");
+  for (const auto& one : message.descriptors) add(out, descriptor_text(one));
+  add(out, lost_text(message));
   if (message.credentials) {
-    out += fmt::format("             credentials process {} user {} group {}\n", message.credentials->pid,
-                       message.credentials->uid, message.credentials->gid);
+    add_as(out, FMT_COMPILE("             credentials process {} user {} group {}\n"), message.credentials->pid,
+           message.credentials->uid, message.credentials->gid);
   }
-  for (const auto& item : message.items) out += fmt::format("             {}\n", item_text(item));
-  out += problems_text(call, message);
+  for (const auto& item : message.items) add_as(out, FMT_COMPILE("             {}\n"), item_text(item));
+  add(out, problems_text(call, message));
 }
 
 json error_record(std::error_code error) { return {{"code", error.value()}, {"text", error.message()}}; }
@@ -289,34 +309,30 @@ std::string lost_text(const traced_message& message) {
   return out;
 }
 
-std::string call_text(const traced_call& call, std::chrono::system_clock::time_point start) {
-  std::string out;
-  out.reserve(256);
+void add_call(fmt::memory_buffer& out, const traced_call& call, std::chrono::system_clock::time_point start) {
   // Not as a floating-point number, which takes longer than the rest of the line.
   const auto since = std::chrono::duration_cast<std::chrono::microseconds>(call.time - start).count();
-  fmt::format_to(std::back_inserter(out), "{:>4}.{:06} ", since / 1'000'000, std::abs(since % 1'000'000));
-  out += shown(call.program);
-  fmt::format_to(std::back_inserter(out), "[{}]", call.process);
-  if (call.thread != call.process) fmt::format_to(std::back_inserter(out), "/{}", call.thread);
-  out += ' ';
-  out += scm::name_of(call.call);
-  out += ' ';
+  add_as(out, FMT_COMPILE("{:>4}.{:06} {}[{}]"), since / 1'000'000, std::abs(since % 1'000'000), shown(call.program),
+         call.process);
+  if (call.thread != call.process) add_as(out, FMT_COMPILE("/{}"), call.thread);
+  add_as(out, FMT_COMPILE(" {} "), scm::name_of(call.call));
   add_socket(out, call.socket);
-  out += ": ";
-  out += outcome_text(call);
+  add(out, ": ");
+  add_outcome(out, call);
   const bool many = call.call == message_call::sendmmsg || call.call == message_call::recvmmsg;
   if (!many && call.messages.size() == 1) {
     add_message(out, call, call.messages.front(), true);
   } else {
-    if (call.flags != 0) out += fmt::format("  {}", fmt::join(names_of(call.flags), "|"));
-    out += '\n';
+    add_flags(out, "", call.flags);
+    add(out, "\n");
     for (const auto& one : call.messages) {
-      out += "            ";
+      add(out, "            ");
       add_message(out, call, one, false);
     }
   }
-  if (call.unseen) out += fmt::format("             not all messages could be seen: {}\n", call.unseen.message());
-  return out;
+  if (call.unseen) {
+    add_as(out, FMT_COMPILE("             not all messages could be seen: {}\n"), call.unseen.message());
+  }
 }
 
 json call_record(const traced_call& call) {
@@ -340,13 +356,14 @@ json call_record(const traced_call& call) {
 }
 
 std::string unreceived_text(const unreceived_message& message) {
-  std::string out = fmt::format("  #{}{} of {}, ", message.number, message.certain ? "" : "?",
-                                process_text(message.program, message.process));
+  fmt::memory_buffer out;
+  add_as(out, FMT_COMPILE("  #{}{} of {}, "), message.number, message.certain ? "" : "?",
+         process_text(message.program, message.process));
   add_socket(out, message.socket);
-  out += message.passed_over ? ": taken by a call that takes no descriptors, which are closed\n"
-                             : ": no traced program received it\n";
-  for (const auto& one : message.descriptors) out += descriptor_text(one);
-  return out;
+  add(out, message.passed_over ? ": taken by a call that takes no descriptors, which are closed\n"
+                               : ": no traced program received it\n");
+  for (const auto& one : message.descriptors) add(out, descriptor_text(one));
+  return fmt::to_string(out);
 }
 
 json unreceived_record(const unreceived_message& message) {

@@ -3,6 +3,7 @@
 
 #include <scm/service/tracer_call.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <chrono>
@@ -12,9 +13,9 @@
 
 namespace scm::cli {
 
-/// A line for the call, one for each descriptor and other control message, and one for what went wrong. Whatever others
-/// have chosen is escaped.
-[[nodiscard]] std::string call_text(const traced_call& call, std::chrono::system_clock::time_point start);
+/// Adds a line for the call, one for each descriptor and other control message, and one for what went wrong. Whatever
+/// others have chosen is escaped. The traced program waits for this: what every call has is put there without a detour.
+void add_call(fmt::memory_buffer& out, const traced_call& call, std::chrono::system_clock::time_point start);
 [[nodiscard]] nlohmann::json call_record(const traced_call& call);
 
 [[nodiscard]] std::string unreceived_text(const unreceived_message& message);

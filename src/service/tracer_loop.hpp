@@ -7,12 +7,12 @@
 #include <scm/service/tracer.hpp>
 
 #include <csignal>
-#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace scm::inline v0_1 {
 
@@ -48,8 +48,9 @@ struct tracer::state {
   detail::call_looks looks;
   std::unordered_map<pid_t, traced_thread> threads;
   std::unordered_map<pid_t, std::string> names;  // of processes
-  std::deque<traced_call> ready;
-  std::size_t held = 0;  // pidfds of threads
+  std::vector<traced_call> ready;
+  std::size_t taken = 0;  // of `ready`
+  std::size_t held = 0;   // pidfds of threads
   pid_t program = 0;
   pid_t owner = 0;  // the process that traces: a fork(2) of it has a copy of this value
   std::optional<exit_status> ended;

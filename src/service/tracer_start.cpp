@@ -34,16 +34,16 @@ result<tracer, spawn_error> tracer::start(const spawn_options& program, const tr
 
 result<std::optional<traced_call>> tracer::next() noexcept {
   try {
-    while (state_->ready.empty()) {
+    while (state_->taken == state_->ready.size()) {
+      state_->ready.clear();
+      state_->taken = 0;
       if (state_->over) return std::nullopt;
       if (const auto went = state_->step(); !went) {
         state_->end_all();
         return std::unexpected{went.error()};
       }
     }
-    std::optional<traced_call> one{std::move(state_->ready.front())};
-    state_->ready.pop_front();
-    return one;
+    return std::optional<traced_call>{std::move(state_->ready[state_->taken++])};
   } catch (...) {
     state_->end_all();
     return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
