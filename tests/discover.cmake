@@ -13,6 +13,9 @@ if(names STREQUAL "")
   message(FATAL_ERROR "${program} does not list its test cases: ${names_error}")
 endif()
 
+# Those that compare times have the machine for themselves.
+execute_process(COMMAND "${program}" ${listing} "[alone]" OUTPUT_VARIABLE alone ERROR_QUIET)
+
 # CMake's lists give meaning to some characters; they pass through it as control characters that no name has.
 string(ASCII 1 semicolon)
 string(ASCII 2 open)
@@ -44,6 +47,10 @@ foreach(name IN LISTS names)
   string(APPEND commands
     "add_test([==[${prefix}${name}]==] [==[${program}]==] [==[${pattern}]==])\n"
     "set_tests_properties([==[${prefix}${name}]==] PROPERTIES ${properties})\n")
+  string(FIND "\n${alone}\n" "\n${name}\n" found)
+  if(NOT found EQUAL -1)
+    string(APPEND commands "set_tests_properties([==[${prefix}${name}]==] PROPERTIES RUN_SERIAL TRUE)\n")
+  endif()
 endforeach()
 file(WRITE "${script}" "${commands}")
 include("${script}")

@@ -14,7 +14,7 @@ if [[ $kind == shared ]]; then
   "$cmake" -S "$source" -B "$build" -G Ninja -D CMAKE_CXX_COMPILER="$compiler" -D CMAKE_BUILD_TYPE=Debug \
     -D BUILD_SHARED_LIBS=ON -D CMAKE_UNITY_BUILD=ON -D CMAKE_UNITY_BUILD_BATCH_SIZE=0 \
     -D SCM_BUILD_PROGRAM=OFF -D SCM_BUILD_TESTS=OFF >/dev/null
-  "$cmake" --build "$build"
+  "$cmake" --build "$build" --parallel 1  # what is tested beside it has times to keep
 fi
 "$cmake" --install "$build" --prefix "$work/first" >/dev/null
 mv "$work/first" "$work/prefix"

@@ -109,7 +109,7 @@ control_options generous() {
 
 }  // namespace
 
-TEST_CASE("a thousand idle connections do not slow anybody", "[flood][no-valgrind]") {
+TEST_CASE("a thousand idle connections do not slow anybody", "[flood][alone][no-valgrind]") {
   CHECK(nobody_waits(generous(), 0, [](const address& at, stream& tell) {
     std::vector<control_client> idle;
     for (int i = 0; i != 1000; ++i) {
@@ -121,7 +121,7 @@ TEST_CASE("a thousand idle connections do not slow anybody", "[flood][no-valgrin
   }));
 }
 
-TEST_CASE("a flood of descriptors until the table is full does not slow anybody", "[flood][no-valgrind]") {
+TEST_CASE("a flood of descriptors until the table is full does not slow anybody", "[flood][alone][no-valgrind]") {
   control_options options = generous();
   options.limits.descriptors_per_uid = 100'000;
   CHECK(nobody_waits(options, 200, [](const address& at, stream& tell) {
@@ -137,7 +137,7 @@ TEST_CASE("a flood of descriptors until the table is full does not slow anybody"
   }));
 }
 
-TEST_CASE("readers that never read do not slow anybody", "[flood][no-valgrind]") {
+TEST_CASE("readers that never read do not slow anybody", "[flood][alone][no-valgrind]") {
   CHECK(nobody_waits(generous(), 0, [](const address& at, stream& tell) {
     for (int i = 0;; ++i) {
       control_client lazy{at};
@@ -148,7 +148,7 @@ TEST_CASE("readers that never read do not slow anybody", "[flood][no-valgrind]")
   }));
 }
 
-TEST_CASE("many clients that say one byte at a time do not slow anybody", "[flood][no-valgrind]") {
+TEST_CASE("many clients that say one byte at a time do not slow anybody", "[flood][alone][no-valgrind]") {
   CHECK(nobody_waits(generous(), 0, [](const address& at, stream& tell) {
     std::vector<control_client> slow;
     for (int i = 0; i != 200; ++i) slow.emplace_back(at);
@@ -160,7 +160,8 @@ TEST_CASE("many clients that say one byte at a time do not slow anybody", "[floo
   }));
 }
 
-TEST_CASE("a flood of commands on many connections does not slow anybody beyond their share", "[flood][no-valgrind]") {
+TEST_CASE("a flood of commands on many connections does not slow anybody beyond their share",
+          "[flood][alone][no-valgrind]") {
   CHECK(nobody_waits(generous(), 0, [](const address& at, stream& tell) {
     std::string lines;
     for (int i = 0; i != 200; ++i) lines += "ping\n";
@@ -174,7 +175,7 @@ TEST_CASE("a flood of commands on many connections does not slow anybody beyond 
   }));
 }
 
-TEST_CASE("a flood of connections does not slow anybody", "[flood][no-valgrind]") {
+TEST_CASE("a flood of connections does not slow anybody", "[flood][alone][no-valgrind]") {
   CHECK(nobody_waits({}, 0, [](const address& at, stream& tell) {
     begun(tell);
     for (;;) {
