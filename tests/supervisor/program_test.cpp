@@ -189,6 +189,7 @@ TEST_CASE("nothing denied arrives, however the program's memory and table change
     return verdict;
   };
   const shown made = run({"races", seconds != nullptr ? seconds : "2"}, options);
+  CAPTURE(made.counted.sends, made.counted.receives);
   CHECK(made.text == "some arrived\nreceiver ended with 0\n");
   CHECK(made.counted.denied > 0);
 }
