@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -197,17 +198,19 @@ static void signalled(void) {
 }
 // A stopped child is reported as stopped, stays so, and goes on when it is told to.
 static void stopped(void) {
-  int status = 0, ends[2];
+  int status = 0, ends[2], running[2];
   char byte = 'x';
-  NEED(pipe(ends) == 0);
+  NEED(pipe(ends) == 0 && pipe(running) == 0);
   const pid_t child = fork();
   if (child == 0) {
     raise(SIGSTOP);
+    NEED(write(running[1], &byte, 1) == 1);
     NEED(read(ends[0], &byte, 1) == 1);  // until it was seen to continue
     _exit(5);
   }
   NEED(waitpid(child, &status, WUNTRACED) == child && WIFSTOPPED(status) && WSTOPSIG(status) == SIGSTOP);
-  usleep(100000);
+  struct pollfd runs = {running[0], POLLIN, 0};
+  NEED(poll(&runs, 1, 100) == 0);
   NEED(waitpid(child, &status, WNOHANG) == 0);
   NEED(kill(child, SIGCONT) == 0);
   NEED(waitpid(child, &status, WCONTINUED) == child && WIFCONTINUED(status));
