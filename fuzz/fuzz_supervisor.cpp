@@ -151,7 +151,8 @@ void check_call(scm::fuzz::input& from) {
       allowed.pop_back();
       return verdict(kill);
     }
-    allowed_descriptors += message.descriptors.size();
+    FUZZ_CHECK(message.fitting <= message.descriptors.size());
+    allowed_descriptors += message.fitting;
     return verdict(allow);
   };
 

@@ -91,10 +91,11 @@ json json_record(const guarded_message& of, const policy_decision& decision) {
     out["peer_process"] = {{"pid", who->pid}, {"uid", who->uid}, {"gid", who->gid}};
   }
   if (of.more_bytes()) out["more_bytes"] = true;
-  for (const borrowed_fd fd : message.descriptors) {
-    const auto what = description_of(fd);
+  for (std::size_t i = 0; i != message.descriptors.size(); ++i) {
+    const auto what = description_of(message.descriptors[i]);
     json one = what ? description_record(*what) : json{{"error", what.error().message()}};
     one.erase("close_on_exec");  // of our own descriptor
+    if (i >= message.fitting) one["no_room"] = true;
     out["descriptors"].push_back(std::move(one));
   }
   return out;
@@ -114,6 +115,7 @@ std::string text_record(const guarded_message& of, const policy_decision& decisi
                                                               : "s");
   if (const auto& who = of.peer_process()) out += fmt::format(", uid {} gid {}", who->uid, who->gid);
   out += fmt::format(", {} descriptor{}", message.descriptors.size(), message.descriptors.size() == 1 ? "" : "s");
+  if (message.fitting < message.descriptors.size()) out += fmt::format(" (room for {})", message.fitting);
   for (std::size_t i = 0; i != message.descriptors.size(); ++i) {
     const auto what = description_of(message.descriptors[i]);
     out += i == 0 ? ": " : "; ";

@@ -193,6 +193,53 @@ bool receiving::writable_after(const control_placer& placer, std::size_t payload
   return used + needed <= control_writable_;
 }
 
+// Of a stream's receive the first piece's counts.
+std::span<const std::byte> receiving::first_control(const piece& last) const noexcept {
+  return done_ != 0 ? std::span<const std::byte>{first_control_.data(), first_control_.size()} : last.control;
+}
+
+// All but descriptors, in the kernel's order: what is queued behind the message comes last of all. False without
+// memory.
+bool receiving::put_others(supervised_kernel& kernel, control_placer& placer, std::span<const std::byte> control,
+                           bool queued_bytes) const noexcept {
+  control_view walk{control};
+  while (const auto message = walk.next()) {
+    const control_kind kind = kind_of(*message);
+    if (kind == control_kind::rights || kind == control_kind::pidfd) continue;
+    if ((kind == control_kind::queued_bytes) != queued_bytes) continue;
+    if (!writable_after(placer, message->payload.size())) continue;
+    const auto sender =
+        kind == control_kind::credentials ? as_credentials(*message) : result<credentials, parse_error>{std::unexpect};
+    if (!sender) {
+      if (!placer.put(*message)) return false;
+      continue;
+    }
+    const credentials seen = kernel.seen_there(*sender);
+    control_message told = *message;
+    told.payload = std::as_bytes(std::span{&seen, 1});
+    if (!placer.put(told)) return false;
+  }
+  return true;
+}
+
+// How many descriptors can be put behind what is there.
+std::size_t receiving::fitting(const control_placer& placer, std::size_t descriptors) const noexcept {
+  std::size_t fit = std::min({descriptors, placer.descriptors_that_fit(), limits::descriptors_per_message});
+  while (fit != 0 && !writable_after(placer, sizeof(std::int32_t) * fit)) --fit;
+  return fit;
+}
+
+// For the judge, who is asked before anything is put anywhere.
+std::size_t receiving::fitting(supervised_kernel& kernel, const supervised_desk& desk,
+                               const piece& last) const noexcept {
+  if (desk.rights.empty()) return 0;
+  control_placer trial{message_.layout(), control_room_};
+  const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(control_room_, desk.control.size()));
+  // Without memory the message is lost anyway, and told of as it is.
+  if (!trial.reserve(room) || !put_others(kernel, trial, first_control(last), false)) return desk.rights.size();
+  return fitting(trial, desk.rights.size());
+}
+
 // Puts descriptors into the program's table, as many as fit into the room and the table, and says which they are.
 int receiving::install(supervised_kernel& kernel, supervised_desk& desk, bool close_on_exec,
                        const message_verdict& verdict, control_placer& placer, const piece& last, bool& cut) noexcept {
@@ -201,9 +248,8 @@ int receiving::install(supervised_kernel& kernel, supervised_desk& desk, bool cl
     std::array<std::int32_t, limits::descriptors_per_message> numbers{};
     std::size_t installed = 0;
     const bool strip = verdict.what == message_verdict::action::strip;
-    std::size_t fitting = strip ? 0 : std::min({desk.rights.size(), placer.descriptors_that_fit(), numbers.size()});
-    while (fitting != 0 && !writable_after(placer, 4 * fitting)) --fitting;
-    while (installed != fitting) {
+    const std::size_t fit = strip ? 0 : fitting(placer, desk.rights.size());
+    while (installed != fit) {
       const auto put =
           kernel.install(desk.rights[installed], close_on_exec || verdict.close_on_exec, verdict.scattered);
       if (!put) {
@@ -221,8 +267,7 @@ int receiving::install(supervised_kernel& kernel, supervised_desk& desk, bool cl
     }
   }
   descriptor_list& pidfds = done_ != 0 ? first_pidfds_ : desk.pidfds;
-  control_view walk{done_ != 0 ? std::span<const std::byte>{first_control_.data(), first_control_.size()}
-                               : last.control};
+  control_view walk{first_control(last)};
   std::size_t next = 0;
   while (const auto message = walk.next()) {
     if (kind_of(*message) != control_kind::pidfd) continue;
@@ -254,38 +299,18 @@ entry_outcome receiving::hand_over(supervised_kernel& kernel, supervised_desk& d
     if (const int fault = write_payload(kernel, payload); fault != 0) return entry_outcome::failure(fault);
     payload = {};
   }
-  const auto first =
-      done_ != 0 ? std::span<const std::byte>{first_control_.data(), first_control_.size()} : last.control;
+  const auto first = first_control(last);
   const auto name = done_ != 0 ? std::span<const std::byte>{first_name_.data(), first_name_.size()} : last.name;
-  const auto put_all = [&](std::span<const std::byte> control, bool queued_bytes) {
-    control_view walk{control};
-    while (const auto message = walk.next()) {
-      const control_kind kind = kind_of(*message);
-      if (kind == control_kind::rights || kind == control_kind::pidfd) continue;
-      if ((kind == control_kind::queued_bytes) != queued_bytes) continue;
-      if (!writable_after(placer, message->payload.size())) continue;
-      const auto sender = kind == control_kind::credentials ? as_credentials(*message)
-                                                            : result<credentials, parse_error>{std::unexpect};
-      if (!sender) {
-        if (!placer.put(*message)) return false;
-        continue;
-      }
-      const credentials seen = kernel.seen_there(*sender);
-      control_message told = *message;
-      told.payload = std::as_bytes(std::span{&seen, 1});
-      if (!placer.put(told)) return false;
-    }
-    return true;
-  };
   bool cut = false;
-  if (!put_all(first, false)) return entry_outcome::failure(ENOMEM);
+  if (!put_others(kernel, placer, first, false)) return entry_outcome::failure(ENOMEM);
   if (descriptors) {
     const bool close_on_exec = (flags & MSG_CMSG_CLOEXEC) != 0;
     if (const int fault = install(kernel, desk, close_on_exec, verdict, placer, last, cut); fault != 0) {
       return entry_outcome::failure(fault);
     }
   }
-  if (!put_all(last.control.empty() ? first : last.control, true)) return entry_outcome::failure(ENOMEM);
+  if (!put_others(kernel, placer, last.control.empty() ? first : last.control, true))
+    return entry_outcome::failure(ENOMEM);
 
   foreign_answer answer;
   answer.payload = payload;

@@ -171,6 +171,7 @@ entry_outcome receiving::attempt(supervised_kernel& kernel, supervised_desk& des
                                                               .name = one.name,
                                                               .payload = one.payload,
                                                               .descriptors = desk.rights.view(),
+                                                              .fitting = fitting(kernel, desk, one),
                                                               .control = one.control})
                                                : message_verdict{};
     using enum message_verdict::action;

@@ -54,6 +54,12 @@ class receiving {
   [[nodiscard]] entry_outcome hand_over(supervised_kernel& kernel, supervised_desk& desk, std::uint32_t flags,
                                         const message_verdict& verdict, control_placer& placer,
                                         const piece& last) noexcept;
+  [[nodiscard]] std::span<const std::byte> first_control(const piece& last) const noexcept;
+  [[nodiscard]] bool put_others(supervised_kernel& kernel, control_placer& placer, std::span<const std::byte> control,
+                                bool queued_bytes) const noexcept;
+  [[nodiscard]] std::size_t fitting(const control_placer& placer, std::size_t descriptors) const noexcept;
+  [[nodiscard]] std::size_t fitting(supervised_kernel& kernel, const supervised_desk& desk,
+                                    const piece& last) const noexcept;
   [[nodiscard]] bool writable_after(const control_placer& placer, std::size_t payload) const noexcept;
   [[nodiscard]] int install(supervised_kernel& kernel, supervised_desk& desk, bool close_on_exec,
                             const message_verdict& verdict, control_placer& placer, const piece& last,

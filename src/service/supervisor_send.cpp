@@ -153,6 +153,7 @@ int sending::judge(supervised_kernel& kernel, supervised_desk& desk, const super
                                                .name = message_.name(),
                                                .payload = payload,
                                                .descriptors = descriptors_.view(),
+                                               .fitting = descriptors_.size(),
                                                .control = control_.bytes()});
   switch (verdict.what) {
     using enum message_verdict::action;

@@ -8,6 +8,7 @@
      send-mm=KINDS   the same by sendmmsg
      oob=KINDS       the same, out of band
      recv            receives it: bytes, descriptors, MSG_CTRUNC, how many are close-on-exec, the lowest number
+     recv=N          the same with room for no more than N descriptors
      recv-mm         the same by recvmmsg
      to=ADDRESS      KINDS follow: a datagram, or a message with that name in it, to /PATH or @NAME
      name=NAME       renames the process (comm), as a program that hides would
@@ -179,9 +180,10 @@ static size_t take(struct msghdr* header, size_t* cloexec, int* lowest, char* ki
   return count;
 }
 
-static void receive_one(const char* step, int many) {
+static void receive_one(const char* step, int many, const char* room) {
   struct incoming in;
   await(&in);
+  if (*room != '\0') in.header.msg_controllen = CMSG_LEN((size_t)atoi(room) * sizeof(int));
   ssize_t got;
   if (many) {
     struct mmsghdr entry = {in.header, 0};
@@ -270,8 +272,8 @@ int main(int argc, char** argv) {
     if (STEP("send")) send_one("send", value, NULL, 0, 0);
     if (STEP("send-mm")) send_one("send-mm", value, NULL, 0, 1);
     if (STEP("oob")) send_one("oob", value, NULL, MSG_OOB, 0);
-    if (STEP("recv")) receive_one("recv", 0);
-    if (STEP("recv-mm")) receive_one("recv-mm", 1);
+    if (STEP("recv")) receive_one("recv", 0, value);
+    if (STEP("recv-mm")) receive_one("recv-mm", 1, value);
     if (STEP("to") && i + 1 < argc) send_one("to", argv[++i], value, 0, 0);
     if (STEP("name")) prctl(PR_SET_NAME, value, 0, 0, 0);
     if (STEP("threads")) race(atoi(value));

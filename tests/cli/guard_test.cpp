@@ -210,6 +210,18 @@ TEST_CASE("every decision is a record, from which descriptors can be counted, by
   CHECK(all[2]["line"] == 3);
 }
 
+TEST_CASE("a record says which descriptors the program had no room for") {
+  const guarded with{"allow any"};
+  with.exchange({"send=mpd", "recv=2"});
+  const auto all = with.logged();
+  REQUIRE(all.size() == 2);
+  for (const auto& one : all) {
+    REQUIRE(one["descriptors"].size() == 3);
+    CHECK_FALSE(one["descriptors"][1].contains("no_room"));
+    CHECK(one["descriptors"][2].contains("no_room") == (one["call"] == "receive"));
+  }
+}
+
 TEST_CASE("a record in text is one line without the control characters of those it tells of") {
   const guarded with{"deny any fds=directory\nallow any"};
   auto words = with.words({EXCHANGE_PROGRAM, "send=m", "send=d"});

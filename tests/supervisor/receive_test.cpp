@@ -29,11 +29,19 @@ TEST_CASE("a message that is there is received, its descriptors are installed an
 
 TEST_CASE("as many descriptors as there is room for are installed, and the rest is said to be cut", "[supervisor]") {
   scene s;
+  std::size_t came = 0, fitting = 0;
+  s.desk.judge = [&](const supervised_message& message) {
+    came = message.descriptors.size();
+    fitting = message.fitting;
+    return message_verdict{};
+  };
   s.message(0, 16, 24, 0);
   s.kernel.queued = {{"x", 5}};
   CHECK(s.answer(s.request(receives)) == 1);
   CHECK(s.kernel.installed == 2);
   CHECK(s.fields().flags == MSG_CTRUNC);
+  CHECK(came == 5);
+  CHECK(fitting == 2);
 
   SECTION("and so it is where the program's table is full in the middle") {
     s.kernel.installed = 0;
@@ -43,6 +51,7 @@ TEST_CASE("as many descriptors as there is room for are installed, and the rest 
     CHECK(s.answer(s.request(receives)) == 1);
     CHECK(s.numbers().size() == 1);
     CHECK(s.fields().flags == MSG_CTRUNC);
+    CHECK(fitting == 5);  // which only the attempt can tell
   }
   SECTION("or there is no room at all") {
     s.kernel.installed = 0;
@@ -51,6 +60,7 @@ TEST_CASE("as many descriptors as there is room for are installed, and the rest 
     CHECK(s.answer(s.request(receives)) == 1);
     CHECK(s.kernel.installed == 0);
     CHECK(s.fields().flags == MSG_CTRUNC);
+    CHECK(fitting == 0);
   }
 }
 

@@ -33,7 +33,11 @@ struct supervised_message {
   /// The payload; of a stream's send at most `judged_stream_bytes`.
   std::span<const std::byte> payload;
   std::span<const borrowed_fd> descriptors;  ///< SCM_RIGHTS, in order. Those of a peek come again.
-  std::span<const std::byte> control;        ///< All control data, in this process's layout: `control_view`.
+  /// Of `descriptors`, from the first on: how many the program has made room for in its control data. It is told that
+  /// the others were cut off (MSG_CTRUNC), as it is of those that its table has no free number for. Of what is sent,
+  /// all.
+  std::size_t fitting = 0;
+  std::span<const std::byte> control;  ///< All control data, in this process's layout: `control_view`.
 };
 
 /// What becomes of a message.
