@@ -89,10 +89,6 @@ void add_socket(fmt::memory_buffer& out, const traced_socket& socket) {
   add(out, ")");
 }
 
-void add_count(fmt::memory_buffer& out, std::uint64_t count, std::string_view noun) {
-  add_as(out, FMT_COMPILE("{} {}{}"), count, noun, count == 1 ? "" : "s");
-}
-
 void add_flags(fmt::memory_buffer& out, std::string_view label, std::uint32_t flags) {
   if (flags != 0) add_as(out, FMT_COMPILE("  {}{}"), label, fmt::to_string(fmt::join(names_of(flags), "|")));
 }
@@ -114,7 +110,7 @@ void add_outcome(fmt::memory_buffer& out, const traced_call& call) {
     case traced_call::outcome::returned:
       break;
   }
-  add_count(out, static_cast<std::uint64_t>(call.result), many ? "message" : "byte");
+  add(out, counted(static_cast<std::uint64_t>(call.result), many ? "message" : "byte"));
 }
 
 std::string descriptor_text(const traced_descriptor& one) {
@@ -185,16 +181,16 @@ void add_message(fmt::memory_buffer& out, const traced_call& call, const traced_
   add_as(out, FMT_COMPILE(" #{}"), message.number);
   if (!alone) {
     add(out, " ");
-    add_count(out, message.bytes, "byte");
+    add(out, counted(message.bytes, "byte"));
   }
   if (const auto all = message.descriptors.size(); all != 0) {
     add(out, ", ");
-    add_count(out, all, "descriptor");
+    add(out, counted(all, "descriptor"));
   }
   if (!is_nameless(message.name)) add(out, (is_send(call.call) ? "  to " : "  from ") + name_text(message.name));
   if (const auto& from = message.origin) {
-    add_as(out, FMT_COMPILE("  <- #{}{} of {}[{}] (fd {})"), from->number, from->certain ? "" : "?",
-           shown(from->program), from->process, from->socket);
+    add_as(out, FMT_COMPILE("  <- #{}{} of {} (fd {})"), from->number, from->certain ? "" : "?",
+           process_text(from->program, from->process), from->socket);
   }
   if (alone) add_flags(out, "", call.flags);
   add_flags(out, "msg_flags ", message.flags);
@@ -296,11 +292,11 @@ json traced_record(const traced_descriptor& one, bool received) {
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+  return fmt::format(FMT_COMPILE("{} {}{}"), count, noun, count == 1 ? "" : "s");
 }
 
 std::string process_text(const std::string& program, pid_t process) {
-  return fmt::format("{}[{}]", shown(program), process);
+  return fmt::format(FMT_COMPILE("{}[{}]"), shown(program), process);
 }
 
 std::string lost_text(const traced_message& message) {
@@ -312,8 +308,8 @@ std::string lost_text(const traced_message& message) {
 void add_call(fmt::memory_buffer& out, const traced_call& call, std::chrono::system_clock::time_point start) {
   // Not as a floating-point number, which takes longer than the rest of the line.
   const auto since = std::chrono::duration_cast<std::chrono::microseconds>(call.time - start).count();
-  add_as(out, FMT_COMPILE("{:>4}.{:06} {}[{}]"), since / 1'000'000, std::abs(since % 1'000'000), shown(call.program),
-         call.process);
+  add_as(out, FMT_COMPILE("{:>4}.{:06} {}"), since / 1'000'000, std::abs(since % 1'000'000),
+         process_text(call.program, call.process));
   if (call.thread != call.process) add_as(out, FMT_COMPILE("/{}"), call.thread);
   add_as(out, FMT_COMPILE(" {} "), scm::name_of(call.call));
   add_socket(out, call.socket);

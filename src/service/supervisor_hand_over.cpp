@@ -235,7 +235,7 @@ std::size_t receiving::fitting(supervised_kernel& kernel, const supervised_desk&
   if (desk.rights.empty()) return 0;
   control_placer trial{message_.layout(), control_room_};
   const auto room = static_cast<std::size_t>(std::min<std::uint64_t>(control_room_, desk.control.size()));
-  // Without memory the message is lost anyway, and told of as it is.
+  // Without memory nobody knows. What does not fit is closed, and the program told, whatever is said here.
   if (!trial.reserve(room) || !put_others(kernel, trial, first_control(last), false)) return desk.rights.size();
   return fitting(trial, desk.rights.size());
 }
@@ -309,8 +309,8 @@ entry_outcome receiving::hand_over(supervised_kernel& kernel, supervised_desk& d
       return entry_outcome::failure(fault);
     }
   }
-  if (!put_others(kernel, placer, last.control.empty() ? first : last.control, true))
-    return entry_outcome::failure(ENOMEM);
+  const auto queued = last.control.empty() ? first : last.control;
+  if (!put_others(kernel, placer, queued, true)) return entry_outcome::failure(ENOMEM);
 
   foreign_answer answer;
   answer.payload = payload;

@@ -7,7 +7,6 @@
 #include <scm/service/tracer.hpp>
 
 #include <csignal>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>

@@ -224,18 +224,20 @@ TEST_CASE("a record says which descriptors the program had no room for") {
 
 TEST_CASE("a record in text is one line without the control characters of those it tells of") {
   const guarded with{"deny any fds=directory\nallow any"};
-  auto words = with.words({EXCHANGE_PROGRAM, "send=m", "send=d"});
+  auto words = with.words({EXCHANGE_PROGRAM, "send=m", "send=d", "send=mp", "recv", "recv=1"});
   std::erase(words, "--json");
   running_program program{words};
   CHECK(program.wait().status == 0);
   const std::string log = content(with.log());
-  CHECK(std::count(log.begin(), log.end(), '\n') == 2);
+  CHECK(std::count(log.begin(), log.end(), '\n') == 5);
   CHECK(log.find('\x1b') == std::string::npos);
   CHECK(contains(log, "Z allow line 4: "));
   CHECK(contains(log, " send unix stream to (unnamed), 1 byte, uid "));
   CHECK(contains(log, "1 descriptor: memfd rw 0 bytes exchange\\x1b[31m\n"));
   CHECK(contains(log, "Z deny line 3: "));
   CHECK(contains(log, "1 descriptor: directory r /\n"));
+  CHECK(contains(log, "2 descriptors: memfd rw 0 bytes exchange\\x1b[31m; pipe "));
+  CHECK(contains(log, "2 descriptors (room for 1): memfd rw 0 bytes exchange\\x1b[31m; pipe "));
 }
 
 TEST_CASE("without a log what is not allowed is told on standard error") {
