@@ -1,19 +1,28 @@
 // Test cases that misbehave on purpose, each hidden behind a tag of its own; selftest.sh says what each must cause.
 #include "support/allocation_count.hpp"
 #include "support/catch.hpp"
+#include "support/process.hpp"
 #include "support/skip.hpp"
 
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <memory>
 #include <new>
+#include <thread>
+#include <vector>
 
 namespace {
 
 struct alignas(64) cache_line {
   char bytes[64];
 };
+
+void allocate_a_thousand() {
+  std::vector<std::unique_ptr<char[]>> kept;
+  for (std::size_t i = 0; i != 1000; ++i) kept.push_back(std::make_unique<char[]>(1 + i * 97 % 3000));
+}
 
 }  // namespace
 
@@ -60,6 +69,28 @@ TEST_CASE("a test that fails four times", "[.fails]") {
 TEST_CASE("a test that leaks and is skipped", "[.leaks_and_skips]") {
   CHECK(::open("/dev/null", O_RDONLY | O_CLOEXEC) >= 0);
   SCM_SKIP("too late");
+}
+
+TEST_CASE("what is forked beside threads that allocate can allocate", "[allocation]") {
+  std::atomic<bool> enough{false};
+  std::vector<std::thread> threads;
+  for (int i = 0; i != 3; ++i) {
+    threads.emplace_back([&] {
+      while (!enough) allocate_a_thousand();
+    });
+  }
+  int held_up = 0;
+  for (int i = 0; i != 200 && held_up == 0; ++i) {
+    scm::test::child forked{[] {
+      ::alarm(10);
+      allocate_a_thousand();
+      return true;
+    }};
+    if (!forked.succeeded()) ++held_up;
+  }
+  enough = true;
+  for (std::thread& one : threads) one.join();
+  CHECK(held_up == 0);
 }
 
 TEST_CASE("every form of operator new is counted once", "[allocation]") {
