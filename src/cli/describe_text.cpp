@@ -4,9 +4,14 @@
 #include "cli/json_bytes.hpp"
 #include "inspect/words.hpp"
 
+#include <fmt/compile.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <iterator>
 #include <vector>
 
 namespace scm::cli {
@@ -15,7 +20,50 @@ namespace {
 using nlohmann::json;
 using word_list = std::vector<std::string_view>;
 
-constexpr auto line_format = "{:<9} {:<16} {:<6} {:<16} {:>9} {:>9} {:<20} {}";
+// Texts with something between them.
+class joined {
+ public:
+  explicit joined(char between) noexcept : between_{between} {}
+
+  void add(std::string_view text) {
+    if (text_.size() != 0) text_.push_back(between_);
+    text_.append(text);
+  }
+  // `format` is an FMT_COMPILE.
+  template <class Format, class... Values>
+  void add_as(const Format& format, const Values&... values) {
+    add({});
+    fmt::format_to(fmt::appender{text_}, format, values...);
+  }
+  [[nodiscard]] std::string_view view() const noexcept { return {text_.data(), text_.size()}; }
+  [[nodiscard]] std::string_view view_or(std::string_view none) const noexcept {
+    return view().empty() ? none : view();
+  }
+
+ private:
+  char between_;
+  fmt::memory_buffer text_;
+};
+
+struct column {
+  std::size_t width;
+  bool right = false;
+};
+constexpr column columns[] = {{9}, {16}, {6}, {16}, {9, true}, {9, true}, {20}, {0}};
+
+void add_columns(fmt::memory_buffer& out, const std::array<std::string_view, std::size(columns)>& texts) {
+  std::size_t gap = 0;  // before the next text that is not empty
+  for (std::size_t i = 0; i != texts.size(); ++i) {
+    const auto& [width, right] = columns[i];
+    const std::size_t padding = width - std::min(width, texts[i].size());
+    if (right) gap += padding;
+    if (!texts[i].empty()) {
+      for (; gap != 0; --gap) out.push_back(' ');
+      out.append(texts[i]);
+    }
+    gap += (right ? 0 : padding) + 1;
+  }
+}
 
 std::string_view access_name(access_mode access) {
   switch (access) {
@@ -35,13 +83,12 @@ std::string_view access_letters(access_mode access) {
   return access == access_mode::none ? "-" : detail::word_of(detail::access_words, access);
 }
 
-word_list flag_names(status_flags flags) {
+template <class Take>
+void each_flag(status_flags flags, Take take) {
   if (flags.sync) flags.dsync = false;  // contained in it
-  word_list out;
   for (const auto& [text, flag] : detail::flag_words) {
-    if (flags.*flag) out.push_back(text);
+    if (flags.*flag) take(text);
   }
-  return out;
 }
 
 std::vector<std::string> seal_names(seal_set seals) {
@@ -55,6 +102,8 @@ std::vector<std::string> seal_names(seal_set seals) {
 }
 
 // The field's word for a number of <sys/socket.h>, or the number.
+std::string number_text(const device_number& number) { return fmt::format("{}:{}", number.major, number.minor); }
+
 template <class Words>
 std::string socket_word(const Words& words, std::string_view what, int number) {
   const auto word = detail::word_of(words, number);
@@ -63,32 +112,33 @@ std::string socket_word(const Words& words, std::string_view what, int number) {
 std::string family_name(int family) { return socket_word(detail::family_words, "family", family); }
 std::string type_name(int type) { return socket_word(detail::type_words, "type", type); }
 
-std::string socket_details(const socket_description& socket) {
-  std::string out = family_name(socket.family) + ' ' + type_name(socket.type);
-  if (socket.protocol != 0) out += fmt::format(" protocol {}", socket.protocol);
-  if (socket.listening) out += " listening";
+void add_socket(joined& out, const socket_description& socket) {
+  out.add(family_name(socket.family));
+  out.add(type_name(socket.type));
+  if (socket.protocol != 0) out.add_as(FMT_COMPILE("protocol {}"), socket.protocol);
+  if (socket.listening) out.add("listening");
   const auto local = text_of(socket.local);
   const auto peer = text_of(socket.peer);
-  if (!local.view().empty()) out += fmt::format(" {}", local.view());
-  if (!peer.view().empty()) out += fmt::format(" -> {}", peer.view());
-  return out;
+  if (!local.view().empty()) out.add(local.view());
+  if (!peer.view().empty()) out.add_as(FMT_COMPILE("-> {}"), peer.view());
 }
 
-std::string details(const description& what) {
-  std::vector<std::string> parts;
-  if (what.target) parts.push_back(fmt::format("to {}", name_of(*what.target)));
-  if (what.device) parts.push_back(fmt::format("{}:{}", what.device->major, what.device->minor));
-  if (what.socket) parts.push_back(socket_details(*what.socket));
-  if (what.counter) parts.push_back(fmt::format("count {}", *what.counter));
-  if (what.process) parts.push_back(*what.process < 0 ? "process gone" : fmt::format("process {}", *what.process));
+joined details(const description& what) {
+  joined out{' '};
+  if (what.target) out.add_as(FMT_COMPILE("to {}"), name_of(*what.target));
+  if (what.device) out.add(number_text(*what.device));
+  if (what.socket) add_socket(out, *what.socket);
+  if (what.counter) out.add_as(FMT_COMPILE("count {}"), *what.counter);
+  if (what.process && *what.process < 0) out.add("process gone");
+  if (what.process && *what.process >= 0) out.add_as(FMT_COMPILE("process {}"), *what.process);
   // Both ends of a pipe have its inode: the number pairs them.
   if (what.kind == descriptor_kind::pipe && what.path.empty()) {
-    parts.push_back(fmt::format("inode {}", what.identity.inode));
+    out.add_as(FMT_COMPILE("inode {}"), what.identity.inode);
   }
-  if (what.deleted) parts.push_back("deleted");
-  if (!what.path.empty()) parts.push_back(shown(what.path));
-  if (!what.name.empty() && what.name != name_of(what.kind)) parts.push_back(shown(what.name));
-  return fmt::format("{}", fmt::join(parts, " "));
+  if (what.deleted) out.add("deleted");
+  if (!what.path.empty()) out.add(shown(what.path));
+  if (!what.name.empty() && what.name != name_of(what.kind)) out.add(shown(what.name));
+  return out;
 }
 
 void put_name(json& record, const char* key, const std::string& bytes) {
@@ -101,26 +151,29 @@ json end_record(const socket_name& name) {
   return text.view().empty() ? json{} : json(text.view());
 }
 
-std::string number_text(const device_number& number) { return fmt::format("{}:{}", number.major, number.minor); }
-
 }  // namespace
 
 std::string description_title() {
-  return fmt::format(line_format, "FD", "KIND", "ACCESS", "FLAGS", "SIZE", "OFFSET", "SEALS", "DETAILS");
+  fmt::memory_buffer out;
+  add_columns(out, {"FD", "KIND", "ACCESS", "FLAGS", "SIZE", "OFFSET", "SEALS", "DETAILS"});
+  return fmt::to_string(out);
+}
+
+void add_description(fmt::memory_buffer& out, std::string_view label, const description& what) {
+  joined flags{','};
+  each_flag(what.flags, [&](std::string_view flag) { flags.add(flag); });
+  if (what.close_on_exec) flags.add("cloexec");
+  joined seals{','};
+  for (const auto& one : seal_names(what.seals.value_or(seal_set{}))) seals.add(one);
+  const auto number = [](const auto& value) { return value ? fmt::to_string(*value) : std::string{"-"}; };
+  add_columns(out, {label, name_of(what.kind), access_letters(what.access), flags.view_or("-"), number(what.size),
+                    number(what.offset), seals.view_or("-"), details(what).view()});
 }
 
 std::string description_line(std::string_view label, const description& what) {
-  word_list flags = flag_names(what.flags);
-  if (what.close_on_exec) flags.push_back("cloexec");
-  const auto number = [](const auto& value) { return value ? fmt::format("{}", *value) : std::string{"-"}; };
-  const auto list = [](const auto& words) {
-    return words.empty() ? std::string{"-"} : fmt::format("{}", fmt::join(words, ","));
-  };
-  const std::string seals = what.seals ? list(seal_names(*what.seals)) : "-";
-  std::string line = fmt::format(line_format, label, name_of(what.kind), access_letters(what.access), list(flags),
-                                 number(what.size), number(what.offset), seals, details(what));
-  line.erase(line.find_last_not_of(' ') + 1);
-  return line;
+  fmt::memory_buffer out;
+  add_description(out, label, what);
+  return fmt::to_string(out);
 }
 
 std::string description_summary(const description& what) {
@@ -128,8 +181,8 @@ std::string description_summary(const description& what) {
   if (what.access != access_mode::none) out += fmt::format(" {}", access_letters(what.access));
   if (what.size) out += fmt::format(" {} byte{}", *what.size, *what.size == 1 ? "" : "s");
   if (what.seals && !what.seals->empty()) out += fmt::format(" sealed {}", fmt::join(seal_names(*what.seals), ","));
-  const std::string more = details(what);
-  return more.empty() ? out : out + ' ' + more;
+  if (const joined more = details(what); !more.view().empty()) out += fmt::format(" {}", more.view());
+  return out;
 }
 
 json description_record(const description& what) {
@@ -139,7 +192,9 @@ json description_record(const description& what) {
   out["file_system"] = number_text(what.identity.device);
   out["inode"] = what.identity.inode;
   out["access"] = access_name(what.access);
-  out["flags"] = flag_names(what.flags);
+  word_list flags;
+  each_flag(what.flags, [&](std::string_view flag) { flags.push_back(flag); });
+  out["flags"] = flags;
   out["close_on_exec"] = what.close_on_exec;
   if (what.size) out["size"] = *what.size;
   if (what.offset) out["offset"] = *what.offset;

@@ -3,6 +3,7 @@
 
 #include <scm/inspect/description.hpp>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <string>
@@ -16,6 +17,7 @@ namespace scm::cli {
 /// One line without a newline: `label` (a descriptor's number, say, printed as it is), what it is, and details.
 /// Everything that others could have chosen is escaped (`safe_text`).
 [[nodiscard]] std::string description_line(std::string_view label, const description& what);
+void add_description(fmt::memory_buffer& out, std::string_view label, const description& what);
 
 /// The same in few words, for the middle of a line: "memfd rw 4096 bytes sealed shrink,grow name".
 [[nodiscard]] std::string description_summary(const description& what);

@@ -18,6 +18,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <string>
@@ -71,6 +72,14 @@ bool carries(const traced_message& message) {
   return !message.descriptors.empty() || !message.lost.empty() || (message.flags & MSG_CTRUNC) != 0;
 }
 
+// Of each stop the tracer is told when it asks. A signal as well, which nobody waits for, costs every call.
+void want_no_signals_of_stops() {
+  struct sigaction how{};
+  if (::sigaction(SIGCHLD, nullptr, &how) != 0) return;
+  how.sa_flags |= SA_NOCLDSTOP;
+  (void)::sigaction(SIGCHLD, &how, nullptr);
+}
+
 class tracing {
  public:
   explicit tracing(const trace_options& chosen) : chosen_{chosen} {}
@@ -83,6 +92,7 @@ class tracing {
       }
       (void)std::setvbuf(file_.get(), nullptr, _IONBF, 0);  // as standard error is
     }
+    want_no_signals_of_stops();
     auto started = start();
     if (!started) return started.error();
     start_ = std::chrono::system_clock::now();

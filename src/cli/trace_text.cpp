@@ -3,6 +3,7 @@
 #include "cli/describe_text.hpp"
 #include "cli/failure.hpp"
 #include "cli/json_bytes.hpp"
+#include "core/escape.hpp"
 #include "inspect/words.hpp"
 
 #include <scm/core/control_items.hpp>
@@ -72,6 +73,19 @@ void add_as(fmt::memory_buffer& out, const Format& format, const Values&... valu
   fmt::format_to(fmt::appender{out}, format, values...);
 }
 
+void add_shown(fmt::memory_buffer& out, std::string_view bytes) {
+  for (const char byte : bytes) add(out, detail::escaped_byte{byte}.view());
+}
+
+void add_process(fmt::memory_buffer& out, const std::string& program, pid_t process) {
+  add_shown(out, program);
+  add_as(out, FMT_COMPILE("[{}]"), process);
+}
+
+void add_counted(fmt::memory_buffer& out, std::uint64_t count, std::string_view noun) {
+  add_as(out, FMT_COMPILE("{} {}{}"), count, noun, count == 1 ? "" : "s");
+}
+
 // "fd 5 (stream @bus -> 4711)": what it is, its own name, and who is at the other end.
 void add_socket(fmt::memory_buffer& out, const traced_socket& socket) {
   add_as(out, FMT_COMPILE("fd {} ("), socket.number);
@@ -82,9 +96,9 @@ void add_socket(fmt::memory_buffer& out, const traced_socket& socket) {
   }
   if (socket.family != AF_UNIX) add(out, word_for(detail::family_words, socket.family) + ' ');
   add(out, word_for(detail::type_words, socket.type));
-  if (!is_nameless(socket.local)) add(out, ' ' + name_text(socket.local));
+  if (!is_nameless(socket.local)) add_as(out, FMT_COMPILE(" {}"), text_of(socket.local).view());
   if (socket.peer_process > 0 || !is_nameless(socket.peer)) add(out, " ->");
-  if (!is_nameless(socket.peer)) add(out, ' ' + name_text(socket.peer));
+  if (!is_nameless(socket.peer)) add_as(out, FMT_COMPILE(" {}"), text_of(socket.peer).view());
   if (socket.peer_process > 0) add_as(out, FMT_COMPILE(" process {}"), socket.peer_process);
   add(out, ")");
 }
@@ -110,14 +124,19 @@ void add_outcome(fmt::memory_buffer& out, const traced_call& call) {
     case traced_call::outcome::returned:
       break;
   }
-  add(out, counted(static_cast<std::uint64_t>(call.result), many ? "message" : "byte"));
+  add_counted(out, static_cast<std::uint64_t>(call.result), many ? "message" : "byte");
 }
 
-std::string descriptor_text(const traced_descriptor& one) {
-  const std::string here = one.number < 0 ? "lost" : fmt::to_string(one.number);
-  const std::string label = one.sent_as < 0 ? here : fmt::format("{}>{}", one.sent_as, here);
-  return fmt::format("             {}\n", one.what ? description_line(label, *one.what)
-                                                   : fmt::format("{:<9} {}", label, one.unseen.message()));
+void add_descriptor(fmt::memory_buffer& out, const traced_descriptor& one) {
+  fmt::memory_buffer label;
+  if (one.sent_as >= 0) add_as(label, FMT_COMPILE("{}>"), one.sent_as);
+  if (one.number < 0) add(label, "lost");
+  if (one.number >= 0) add_as(label, FMT_COMPILE("{}"), one.number);
+  const std::string_view number{label.data(), label.size()};
+  add(out, "             ");
+  if (one.what) add_description(out, number, *one.what);
+  if (!one.what) add_as(out, FMT_COMPILE("{:<9} {}"), number, one.unseen.message());
+  add(out, "\n");
 }
 
 // The library's decoders take a message as it was walked over.
@@ -181,26 +200,28 @@ void add_message(fmt::memory_buffer& out, const traced_call& call, const traced_
   add_as(out, FMT_COMPILE(" #{}"), message.number);
   if (!alone) {
     add(out, " ");
-    add(out, counted(message.bytes, "byte"));
+    add_counted(out, message.bytes, "byte");
   }
   if (const auto all = message.descriptors.size(); all != 0) {
     add(out, ", ");
-    add(out, counted(all, "descriptor"));
+    add_counted(out, all, "descriptor");
   }
   if (!is_nameless(message.name)) add(out, (is_send(call.call) ? "  to " : "  from ") + name_text(message.name));
   if (const auto& from = message.origin) {
-    add_as(out, FMT_COMPILE("  <- #{}{} of {} (fd {})"), from->number, from->certain ? "" : "?",
-           process_text(from->program, from->process), from->socket);
+    add_as(out, FMT_COMPILE("  <- #{}{} of "), from->number, from->certain ? "" : "?");
+    add_process(out, from->program, from->process);
+    add_as(out, FMT_COMPILE(" (fd {})"), from->socket);
   }
   if (alone) add_flags(out, "", call.flags);
   add_flags(out, "msg_flags ", message.flags);
   if (!message.payload.empty()) {
-    add_as(out, FMT_COMPILE("  \"{}\"{}"), shown(text_of_bytes(message.payload)),
-           message.payload.size() < message.bytes ? "..." : "");
+    add(out, "  \"");
+    add_shown(out, text_of_bytes(message.payload));
+    add(out, message.payload.size() < message.bytes ? "\"..." : "\"");
   }
   add(out, "\n");
-  for (const auto& one : message.descriptors) add(out, descriptor_text(one));
-  add(out, lost_text(message));
+  for (const auto& one : message.descriptors) add_descriptor(out, one);
+  for (const auto& one : message.lost) add_descriptor(out, one);
   if (message.credentials) {
     add_as(out, FMT_COMPILE("             credentials process {} user {} group {}\n"), message.credentials->pid,
            message.credentials->uid, message.credentials->gid);
@@ -292,24 +313,28 @@ json traced_record(const traced_descriptor& one, bool received) {
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {
-  return fmt::format(FMT_COMPILE("{} {}{}"), count, noun, count == 1 ? "" : "s");
+  fmt::memory_buffer out;
+  add_counted(out, count, noun);
+  return fmt::to_string(out);
 }
 
 std::string process_text(const std::string& program, pid_t process) {
-  return fmt::format(FMT_COMPILE("{}[{}]"), shown(program), process);
+  fmt::memory_buffer out;
+  add_process(out, program, process);
+  return fmt::to_string(out);
 }
 
 std::string lost_text(const traced_message& message) {
-  std::string out;
-  for (const auto& one : message.lost) out += descriptor_text(one);
-  return out;
+  fmt::memory_buffer out;
+  for (const auto& one : message.lost) add_descriptor(out, one);
+  return fmt::to_string(out);
 }
 
 void add_call(fmt::memory_buffer& out, const traced_call& call, std::chrono::system_clock::time_point start) {
   // Not as a floating-point number, which takes longer than the rest of the line.
   const auto since = std::chrono::duration_cast<std::chrono::microseconds>(call.time - start).count();
-  add_as(out, FMT_COMPILE("{:>4}.{:06} {}"), since / 1'000'000, std::abs(since % 1'000'000),
-         process_text(call.program, call.process));
+  add_as(out, FMT_COMPILE("{:>4}.{:06} "), since / 1'000'000, std::abs(since % 1'000'000));
+  add_process(out, call.program, call.process);
   if (call.thread != call.process) add_as(out, FMT_COMPILE("/{}"), call.thread);
   add_as(out, FMT_COMPILE(" {} "), scm::name_of(call.call));
   add_socket(out, call.socket);
@@ -353,12 +378,13 @@ json call_record(const traced_call& call) {
 
 std::string unreceived_text(const unreceived_message& message) {
   fmt::memory_buffer out;
-  add_as(out, FMT_COMPILE("  #{}{} of {}, "), message.number, message.certain ? "" : "?",
-         process_text(message.program, message.process));
+  add_as(out, FMT_COMPILE("  #{}{} of "), message.number, message.certain ? "" : "?");
+  add_process(out, message.program, message.process);
+  add(out, ", ");
   add_socket(out, message.socket);
   add(out, message.passed_over ? ": taken by a call that takes no descriptors, which are closed\n"
                                : ": no traced program received it\n");
-  for (const auto& one : message.descriptors) add(out, descriptor_text(one));
+  for (const auto& one : message.descriptors) add_descriptor(out, one);
   return fmt::to_string(out);
 }
 

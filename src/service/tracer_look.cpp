@@ -78,8 +78,12 @@ struct call_looks::room {
 };
 
 std::unique_ptr<call_in_progress> call_looks::begin(foreign_thread& by, const call_asked& asked, std::string program) {
-  auto call = std::make_unique<call_in_progress>();
+  auto call = spare_ ? std::move(spare_) : std::make_unique<call_in_progress>();
   call->asked = asked;
+  call->shown = {};
+  call->likely = false;
+  call->headers.clear();
+  call->receiving.reset();
   call->begun = std::chrono::steady_clock::now();
   traced_call& shown = call->shown;
   shown.time = std::chrono::system_clock::now();
@@ -166,17 +170,14 @@ void call_looks::begin_send(foreign_thread& by, foreign_memory& memory, call_in_
   }
   // Only a datagram socket listens to a destination.
   if (call.socket.socket.type != SOCK_DGRAM) sent.destination = {};
-  call.sent.push_back(std::move(sent));
+  pairs.sent(std::move(sent));
   shown.payload.resize(std::min(shown.payload.size(), payload_));
 }
 
 void call_looks::on_its_way(foreign_thread& by, call_in_progress& call) {
-  if (call.likely) {
-    see_socket(by, call);
-    if (is_send(call.asked.call)) begin_sends(by, call);
-  }
-  for (sent_message& one : call.sent) pairs.sent(std::move(one));
-  call.sent.clear();
+  if (!call.likely) return;
+  see_socket(by, call);
+  if (is_send(call.asked.call)) begin_sends(by, call);
 }
 
 void call_looks::begin_receive(foreign_thread& by, call_in_progress& call) {
@@ -266,7 +267,7 @@ void call_looks::end_receive(foreign_thread& by, call_in_progress& call, std::si
 
   // All in one read. How much control data came the header says, which comes with it: a first part is enough for most.
   std::array<std::byte, 64> raw{};
-  std::vector<foreign_source> parts{{at, std::span{raw}.first(stride)}};
+  boost::container::small_vector<foreign_source, 8> parts{{at, std::span{raw}.first(stride)}};
   shown.payload.resize(std::min({left.payload, std::max(payload_, compared_bytes), message.payload_size()}));
   // Behind what came a buffer need not be there.
   if (call.receiving) shown.payload.resize(std::min<std::uint64_t>(shown.payload.size(), shown.bytes));
@@ -280,8 +281,9 @@ void call_looks::end_receive(foreign_thread& by, call_in_progress& call, std::si
   const bool named = before.name != 0 && before.name_size > 0;
   const std::size_t name_room = named ? std::min(name.size(), static_cast<std::size_t>(before.name_size)) : 0;
   parts.push_back({before.name, std::span{name}.first(name_room)});
-  std::vector<std::byte> control(std::min<std::uint64_t>(shown.control_room, first_control_bytes));
-  parts.push_back({before.control, control});
+  boost::container::small_vector<std::byte, 128> control(
+      std::min<std::uint64_t>(shown.control_room, first_control_bytes));
+  parts.push_back({before.control, {control.data(), control.size()}});
   nearby_memory near{by.memory, at};
   const auto got = near.covers(parts) ? near.read(parts) : by.memory.read(parts);
   if (!got || *got < stride + filled) {
@@ -305,7 +307,7 @@ void call_looks::end_receive(foreign_thread& by, call_in_progress& call, std::si
   const std::size_t control_got = *got - std::min(*got, stride + filled + name_room);
   control.resize(control_size);
   if (control_got < control_size) {
-    const foreign_source rest{before.control, control};
+    const foreign_source rest{before.control, {control.data(), control.size()}};
     const auto more = by.memory.read({&rest, 1});
     if (!more || *more != control_size) shown.unseen = more ? os_error(EFAULT) : more.error();
   }
@@ -313,7 +315,8 @@ void call_looks::end_receive(foreign_thread& by, call_in_progress& call, std::si
     shown.name = name_in(std::span{name}.first(std::min(name_room, static_cast<std::size_t>(after.name_size))));
   }
   if (!shown.unseen) {
-    read_control(by, control, asked.layout, (after.flags & MSG_CMSG_CLOEXEC) != 0, shown, left);
+    read_control(by, {control.data(), control.size()}, asked.layout, (after.flags & MSG_CMSG_CLOEXEC) != 0, shown,
+                 left);
   }
 
   receipt how{.at = call.socket,

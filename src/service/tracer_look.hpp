@@ -10,11 +10,13 @@
 #include <scm/foreign/message.hpp>
 #include <scm/service/tracer.hpp>
 
+#include <boost/container/small_vector.hpp>
+
 #include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
+#include <utility>
 
 namespace scm::inline v0_1::detail {
 
@@ -33,9 +35,8 @@ struct call_in_progress {
   message_end socket;
   bool likely = false;  ///< Whether `socket` is what most likely is there (`socket_book::likely`).
   std::chrono::steady_clock::time_point begun;
-  std::vector<sent_message> sent;            ///< Until they are on their way.
-  std::vector<foreign_header> headers;       ///< Of a receive, as they were before it.
-  std::optional<foreign_message> receiving;  ///< Of recvmsg(2): where its payload goes.
+  boost::container::small_vector<foreign_header, 1> headers;  ///< Of a receive, as they were before it.
+  std::optional<foreign_message> receiving;                   ///< Of recvmsg(2): where its payload goes.
 };
 
 /// The descriptor table of a thread, and its memory.
@@ -69,12 +70,14 @@ class call_looks {
   [[nodiscard]] std::unique_ptr<call_in_progress> begin(foreign_thread& by, const call_asked& asked,
                                                         std::string program);
   /// Beside the call, once the thread goes on and before any other is looked at: the rest of the look. What is sent is
-  /// on its way from here on. Throws std::bad_alloc.
+  /// on its way then. Throws std::bad_alloc.
   void on_its_way(foreign_thread& by, call_in_progress& call);
   /// At the exit; `returned` is the call's own result, negative an errno. Throws std::bad_alloc.
   void end(foreign_thread& by, call_in_progress& call, std::int64_t returned);
   /// It never returned.
   void abandon(call_in_progress& call) noexcept;
+  /// What was shown has been taken out: the next call is looked at in its place.
+  void done(std::unique_ptr<call_in_progress> call) noexcept { spare_ = std::move(call); }
 
   message_pairs pairs;
 
@@ -93,6 +96,7 @@ class call_looks {
   std::size_t payload_;
   std::uint64_t messages_ = 0;
   socket_book sockets_;
+  std::unique_ptr<call_in_progress> spare_;
 };
 
 }  // namespace scm::inline v0_1::detail

@@ -145,7 +145,7 @@ result<void> tracer::state::ends(traced_thread& by) {
     if (info.op == PTRACE_SYSCALL_INFO_EXIT) {
       looks.end(by.look, *by.call, info.exit.rval);
       ready.push_back(std::move(by.call->shown));
-      by.call.reset();
+      looks.done(std::move(by.call));
     }
     if (by.look.holds() && !held_before) by.look.let_go();
   }
@@ -156,7 +156,7 @@ void tracer::state::abandon(traced_thread& by) {
   if (!by.call) return;
   looks.abandon(*by.call);
   ready.push_back(std::move(by.call->shown));
-  by.call.reset();
+  looks.done(std::move(by.call));
 }
 
 // Of several threads the one that calls execve(2) is left, with the number of the first.

@@ -43,7 +43,7 @@ result<std::optional<traced_call>> tracer::next() noexcept {
         return std::unexpected{went.error()};
       }
     }
-    return std::optional<traced_call>{std::move(state_->ready[state_->taken++])};
+    return result<std::optional<traced_call>>{std::in_place, std::move(state_->ready[state_->taken++])};
   } catch (...) {
     state_->end_all();
     return std::unexpected{std::make_error_code(std::errc::not_enough_memory)};
