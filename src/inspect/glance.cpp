@@ -55,7 +55,7 @@ glance::glance(borrowed_fd fd) noexcept {
   kind = path_only ? path_handle : object;
 }
 
-access_mode glance::access() const noexcept {
+access_mode access_of(int flags) noexcept {
   if ((flags & O_PATH) != 0) return access_mode::none;
   switch (flags & O_ACCMODE) {
     case O_RDONLY:
@@ -69,7 +69,7 @@ access_mode glance::access() const noexcept {
   }
 }
 
-status_flags glance::open_flags() const noexcept {
+status_flags open_flags_of(int flags) noexcept {
   return {.append = (flags & O_APPEND) != 0,
           .nonblock = (flags & O_NONBLOCK) != 0,
           .direct = (flags & O_DIRECT) != 0,

@@ -13,6 +13,10 @@
 
 namespace scm::inline v0_1::detail {
 
+/// What F_GETFL says. Exported, for our own libraries that are linked to a shared one.
+[[nodiscard]] SCM_API access_mode access_of(int flags) noexcept;
+[[nodiscard]] SCM_API status_flags open_flags_of(int flags) noexcept;
+
 /// Looks once, at the descriptor alone. Errors: EBADF; those of statx(2).
 struct glance {
   explicit glance(borrowed_fd fd) noexcept;
@@ -30,8 +34,8 @@ struct glance {
   descriptor_kind object{};         ///< Of what lies there.
   link_buffer buffer;
 
-  [[nodiscard]] access_mode access() const noexcept;
-  [[nodiscard]] status_flags open_flags() const noexcept;
+  [[nodiscard]] access_mode access() const noexcept { return access_of(flags); }
+  [[nodiscard]] status_flags open_flags() const noexcept { return open_flags_of(flags); }
   [[nodiscard]] file_identity identity() const noexcept;
   /// No name is left of the object, or it never had one.
   [[nodiscard]] bool deleted() const noexcept;

@@ -381,7 +381,7 @@ traced_descriptor call_looks::seen(foreign_thread& by, int number, bool close_on
   }
   --left.descriptors;
   const auto fetched = by.fetch(number);
-  auto what = fetched ? describe(*fetched) : std::unexpected{fetched.error()};
+  auto what = fetched ? sockets_.describe(*fetched) : std::unexpected{fetched.error()};
   if (!what) {
     if (what.error() == std::errc::not_enough_memory) throw std::bad_alloc{};
     one.unseen = what.error();

@@ -3,6 +3,7 @@
 #include "core/os_error.hpp"
 #include "core/sys.hpp"
 #include "core/uapi.hpp"
+#include "inspect/glance.hpp"
 #include "inspect/socket_details.hpp"
 
 #include <scm/core/deadline.hpp>
@@ -91,6 +92,25 @@ message_end socket_book::look(borrowed_fd socket, pid_t process, int number) {
     known_.emplace(cookie, out);
   }
   return out;
+}
+
+result<description> socket_book::describe(borrowed_fd fd) {
+  std::uint64_t cookie = 0;
+  const bool is_socket = option(fd, SO_COOKIE, cookie);
+  if (const auto found = is_socket ? described_.find(cookie) : described_.end(); found != described_.end()) {
+    const int flags = sys::fcntl(fd.native_handle(), F_GETFL);
+    if (flags < 0) return os_failure();
+    found->second.access = access_of(flags);
+    found->second.flags = open_flags_of(flags);
+    return found->second;
+  }
+  auto what = scm::describe(fd);
+  const bool steady = what && is_socket && what->socket && what->socket->family == AF_UNIX &&
+                      what->socket->type != SOCK_DGRAM && !std::holds_alternative<std::monostate>(what->socket->peer);
+  if (!steady) return what;
+  if (described_.size() >= most) described_.clear();
+  described_.emplace(cookie, *what);
+  return what;
 }
 
 // Asks for one socket, by its inode (sock_diag(7)). It can be gone, or of another network namespace.

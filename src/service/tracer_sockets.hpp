@@ -17,12 +17,17 @@
 namespace scm::inline v0_1::detail {
 
 /// Looks at sockets, and remembers those that do not change: by SO_COOKIE, which no other socket ever has.
+/// A name that a connected socket is bound to afterwards (bind(2) allows it) is not noticed.
 class socket_book {
  public:
   /// Looks at a descriptor that a process has as `number`. Parts that cannot be had are left out: without netlink, and
   /// for sockets of another network namespace, those are the inode at the other end and the file. Throws
   /// std::bad_alloc.
   [[nodiscard]] message_end look(borrowed_fd socket, pid_t process, int number);
+
+  /// What a descriptor is, as scm::describe says. Of a connected Unix socket, which cannot be connected anew, it is
+  /// remembered, and only the flags of the open file are asked for. Errors: those of `describe`. Throws std::bad_alloc.
+  [[nodiscard]] result<description> describe(borrowed_fd fd);
 
   /// The settled socket that `look` last saw there, if it never saw another under that number: most likely it is this
   /// one still. Nothing is told when a number becomes another socket's, so that only `look` knows.
@@ -49,6 +54,7 @@ class socket_book {
   void used(pid_t process, int number, std::uint64_t cookie);
 
   std::unordered_map<std::uint64_t, message_end> known_;
+  std::unordered_map<std::uint64_t, description> described_;
   std::unordered_map<std::uint64_t, use> uses_;
   std::optional<netlink_socket> netlink_;
   std::optional<netlink_batch> batch_;

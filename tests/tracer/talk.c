@@ -131,6 +131,17 @@ static void renumbered(void) {
     close(given);
   }
 }
+// One socket, passed twice: the second time it has another flag.
+static void same_again(void) {
+  int ends[2];
+  struct message one;
+  NEED(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends) == 0);
+  for (int i = 0; i != 2; ++i) {
+    NEED(sendmsg(ends[0], with(&one, "x", &ends[1], 1), 0) == 1);
+    NEED(recvmsg(ends[1], room(&one, 1), 0) == 1);
+    NEED(fcntl(ends[1], F_SETFL, O_NONBLOCK) == 0);
+  }
+}
 // Sent before it is accepted, by a process that has gone when it is received.
 static void accepted_late(void) {
   struct sockaddr_un at = {AF_UNIX, ""};
@@ -317,6 +328,8 @@ int main(int argc, char** argv) {
     drop();
   else if (strcmp(verb, "renumbered") == 0)
     renumbered();
+  else if (strcmp(verb, "same-again") == 0)
+    same_again();
   else if (strcmp(verb, "accepted-late") == 0)
     accepted_late();
   else if (strcmp(verb, "addressed") == 0)

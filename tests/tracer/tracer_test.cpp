@@ -129,6 +129,23 @@ TEST_CASE("a number that becomes another socket's is told as that one", "[tracer
   }
 }
 
+TEST_CASE("a socket that is passed again is told with the flags that it has by then", "[tracer][no-valgrind]") {
+  for (const auto& program : test::talks()) {
+    const auto seen = traced_run(program, {"same-again"});
+    REQUIRE(seen.calls.size() == 4);
+    for (std::size_t i = 0; i != 4; ++i) {
+      REQUIRE(seen.calls[i].messages.at(0).descriptors.size() == 1);
+      const auto& what = seen.calls[i].messages[0].descriptors[0].what;
+      REQUIRE(what);
+      CHECK(what->flags.nonblock == (i > 1));
+      CHECK(what->access == access_mode::read_write);
+      CHECK(what->identity.inode == seen.calls[1].socket.inode);
+      REQUIRE(what->socket);
+      CHECK(what->socket->type == SOCK_SEQPACKET);
+    }
+  }
+}
+
 TEST_CASE("of two messages that look the same nothing is claimed that is not sure", "[tracer][no-valgrind]") {
   const auto seen = traced_run(TALK_PROGRAM, {"twice"});
   const auto came = seen.messages(message_call::recvmsg);
