@@ -83,12 +83,13 @@ std::string_view access_letters(access_mode access) {
   return access == access_mode::none ? "-" : detail::word_of(detail::access_words, access);
 }
 
-template <class Take>
-void each_flag(status_flags flags, Take take) {
+word_list flag_names(status_flags flags) {
   if (flags.sync) flags.dsync = false;  // contained in it
+  word_list out;
   for (const auto& [text, flag] : detail::flag_words) {
-    if (flags.*flag) take(text);
+    if (flags.*flag) out.push_back(text);
   }
+  return out;
 }
 
 std::vector<std::string> seal_names(seal_set seals) {
@@ -101,9 +102,9 @@ std::vector<std::string> seal_names(seal_set seals) {
   return out;
 }
 
-// The field's word for a number of <sys/socket.h>, or the number.
 std::string number_text(const device_number& number) { return fmt::format("{}:{}", number.major, number.minor); }
 
+// The field's word for a number of <sys/socket.h>, or the number.
 template <class Words>
 std::string socket_word(const Words& words, std::string_view what, int number) {
   const auto word = detail::word_of(words, number);
@@ -161,7 +162,7 @@ std::string description_title() {
 
 void add_description(fmt::memory_buffer& out, std::string_view label, const description& what) {
   joined flags{','};
-  each_flag(what.flags, [&](std::string_view flag) { flags.add(flag); });
+  for (const auto flag : flag_names(what.flags)) flags.add(flag);
   if (what.close_on_exec) flags.add("cloexec");
   joined seals{','};
   for (const auto& one : seal_names(what.seals.value_or(seal_set{}))) seals.add(one);
@@ -192,9 +193,7 @@ json description_record(const description& what) {
   out["file_system"] = number_text(what.identity.device);
   out["inode"] = what.identity.inode;
   out["access"] = access_name(what.access);
-  word_list flags;
-  each_flag(what.flags, [&](std::string_view flag) { flags.push_back(flag); });
-  out["flags"] = flags;
+  out["flags"] = flag_names(what.flags);
   out["close_on_exec"] = what.close_on_exec;
   if (what.size) out["size"] = *what.size;
   if (what.offset) out["offset"] = *what.offset;

@@ -79,11 +79,8 @@ struct call_looks::room {
 
 std::unique_ptr<call_in_progress> call_looks::begin(foreign_thread& by, const call_asked& asked, std::string program) {
   auto call = spare_ ? std::move(spare_) : std::make_unique<call_in_progress>();
+  *call = {};
   call->asked = asked;
-  call->shown = {};
-  call->likely = false;
-  call->headers.clear();
-  call->receiving.reset();
   call->begun = std::chrono::steady_clock::now();
   traced_call& shown = call->shown;
   shown.time = std::chrono::system_clock::now();
